@@ -7,9 +7,11 @@ from concurrent.futures import Future
 from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
+from weakref import finalize
 
 from vgg_viz.model import weights
 from vgg_viz.model.network import Network, import_keras
+from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import Weights
 
 OnProgress = Callable[[int, int | None], None]
@@ -104,6 +106,14 @@ class Loader:
 
     def _note_progress(self, received: int, total: int | None) -> None:
         self._received = received, total
+
+
+def own_loader(content: bytes, name: str) -> Loader:
+    """Return the loader of a network in an uploaded file; its memory is freed with the loader."""
+    loader = Loader(lambda _: open_network(content, name))
+    # TensorFlow's objects refer to each other, and frozen ones are not collected.
+    finalize(loader, run_in_background, freeze).atexit = False
+    return loader
 
 
 def build(future_weights: "Future[Weights]") -> Network:

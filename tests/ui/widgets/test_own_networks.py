@@ -1,19 +1,23 @@
 """Own networks: the sidebar's list, the caption, the preprocessing, and files that do not fit."""
 
+import gc
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.support.pages import choose, network_of, open_page, texts
+from tests.support.pages import choose, network_of, open_page, run, texts
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.serving import loading
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts.fine_tuning_section import layer_change
 from vgg_viz.ui.state.shared_instance import shared
+from vgg_viz.ui.widgets import dropped_networks
 
 MAPS = {"view": "maps", "maps": "4"}
 
@@ -32,7 +36,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def listed(page, key):
-    return page.selectbox(key=key).options
+    (box,) = (one for one in page.selectbox if one.key.partition("@")[0] == key)
+    return box.options
 
 
 def test_own_networks_are_listed_by_name_and_shown(folder):
@@ -110,3 +115,58 @@ def test_changes_are_those_of_each_filter():
     assert found.whole == pytest.approx(0.5 / 8, rel=0.1)  # of 64 filters of about equal norms
     size = np.abs(before.read(layer.name)[0][..., 6]).mean(axis=2) / 2
     np.testing.assert_allclose(found.sizes[6], size, rtol=1e-4)
+
+
+@pytest.fixture
+def allowed(monkeypatch):
+    monkeypatch.setenv("VGG_VIZ_NETWORK_UPLOADS", "on")
+
+
+def drop(page, content, name="mine.h5"):
+    uploader = page.sidebar.file_uploader[-1]
+    uploader.upload(name, content)
+    return run(page)
+
+
+def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
+    content = (folder / "fish.h5").read_bytes()
+    page, other = open_page(**MAPS), open_page(**MAPS)
+    drop(page, content, "birds.h5")  # a name of the host's
+    assert page.query_params["network"] == "birds 2"
+    assert "block1_conv1 · birds 2, BGR − mean" in texts(page)
+    assert "birds 2" in listed(page, "network")
+    assert "birds 2" not in listed(run(other), "network")
+    stranger = open_page(**MAPS, network="birds 2")
+    assert "no network named birds 2" in stranger.warning[0].value.replace("**", "")
+    page.button(key="remove-network-birds 2").click()
+    run(page)
+    assert "birds 2" not in listed(page, "network")
+    assert "network" not in page.query_params
+
+
+def test_a_dropped_file_that_does_not_fit_is_refused_with_the_reason(folder, allowed, monkeypatch):
+    page = drop(open_page(**MAPS), b"not a network", "mine.keras")
+    assert page.text[0].value.startswith("Expected VGG19 weights in mine")
+    monkeypatch.setattr(dropped_networks, "most_megabytes", lambda: 1)
+    assert "at most 1 MB" in drop(open_page(**MAPS), b"0" * (2**20 + 1)).error[0].value
+    monkeypatch.undo()
+    monkeypatch.setenv("VGG_VIZ_NETWORK_UPLOADS", "on")
+    monkeypatch.setattr(shared().memory, "has_room", lambda size: False)
+    assert "no memory" in drop(open_page(**MAPS), b"any").error[0].value
+
+
+def test_networks_are_dropped_only_where_the_host_allows_it(folder, monkeypatch):
+    assert not open_page(**MAPS).sidebar.file_uploader
+    monkeypatch.setenv("VGG_VIZ_NETWORK_UPLOADS", "off")
+    assert not open_page(**MAPS).sidebar.file_uploader
+
+
+def test_a_dropped_networks_memory_is_freed_with_its_session(folder, monkeypatch):
+    collected = Event()
+    monkeypatch.setattr(loading, "freeze", collected.set)
+    loader = loading.own_loader((folder / "fish.h5").read_bytes(), "mine")
+    loader.weights().result()
+    assert not collected.is_set()
+    del loader
+    gc.collect()
+    assert collected.wait(30)

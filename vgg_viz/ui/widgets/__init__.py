@@ -9,6 +9,7 @@
 - `stored_pictures`: the viewer's own pictures by number, in their session
 - `uploads`: warning where the browser cannot upload files
 - `chosen_network`: the chosen network while it loads, and notices if its weights are missing
+- `dropped_networks`: upload of a viewer's own network, where the host allows it
 - `chosen_dense`: the chosen network's dense layers, and the names of the classes
 - `chosen_channel`: number field and name of the chosen channel
 - `class_list`: list of the most likely classes

@@ -20,7 +20,7 @@ from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.option import Name, Option, labels, tooltip
 from vgg_viz.ui import state
 from vgg_viz.ui.state import shared_instance
-from vgg_viz.ui.widgets import text_blocks
+from vgg_viz.ui.widgets import dropped_networks, text_blocks
 from vgg_viz.views import COMPARISONS, VIEWS, Comparison
 
 DIVERGING = "RdBu_r"
@@ -132,6 +132,13 @@ def comparison() -> Comparison:
 
 
 def network() -> NetworkChoice:
+    """Show the choice of a network, and the upload of one; return the chosen one."""
+    choice = choose_network()
+    dropped_networks.show()
+    return choice
+
+
+def choose_network() -> NetworkChoice:
     """Show the choice of a network; return the chosen one.
 
     The trained network is labeled *ImageNet*, or with the name of the server's own weights file. If
