@@ -145,7 +145,8 @@ def through_proxy(tmp_path, content, md5, monkeypatch):
                 monkeypatch.delenv(name, raising=False)
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
             if trusted:
-                monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+                monkeypatch.setenv("HOME", str(authority.parent))
+                monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"~/{authority.name}")
             yield proxy
 
     return go

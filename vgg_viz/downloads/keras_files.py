@@ -22,6 +22,7 @@ from vgg_viz.downloads.fetching import (
     md5_of,
     partial_bytes,
     partial_of,
+    path_setting,
     private_folder,
 )
 
@@ -74,18 +75,6 @@ class DownloadOffer(NamedTuple):
         partial = f" {self.partial_bytes / 1e6:,.0f} MB are there already."
         sentence = f"{self.file} is stored in {self.place}, where {free}."
         return sentence + partial * bool(self.partial_bytes)
-
-
-def path_setting(environment: Mapping[str, str], variable: str, default: str = "") -> Path | None:
-    """Return the path in an environment variable, or the default; None if both are empty."""
-    return expanded(environment.get(variable) or default)
-
-
-def expanded(path: str) -> Path | None:
-    """Return a path with ``~`` replaced by the user's folder; None for an empty one."""
-    with suppress(RuntimeError):  # the user has no home folder, as in some containers
-        return Path(path).expanduser() if path else None
-    return None
 
 
 def folders(environment: Mapping[str, str]) -> dict[Path, str]:

@@ -23,14 +23,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.downloads.fetching import FileUnavailable, path_setting
 from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import (
     KerasFile,
     fetch,
     find,
     folders,
-    path_setting,
     regular_status,
 )
 from vgg_viz.model.architecture import VGG19

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from vgg_viz.downloads.keras_files import expanded
+from vgg_viz.downloads.fetching import expanded
 from vgg_viz.option import Option, by_name
 
 # Name of an option below, or of a host's or viewer's own network.

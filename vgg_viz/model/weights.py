@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback
+from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback, path_setting
 from vgg_viz.downloads.file_kinds import HDF5, KERAS, recognize
 from vgg_viz.downloads.keras_files import (
     DownloadOffer,
@@ -26,7 +26,6 @@ from vgg_viz.downloads.keras_files import (
     fingerprint_of,
     folders,
     offers,
-    path_setting,
 )
 from vgg_viz.model.architecture import (
     KERNEL_SIDE,
