@@ -61,6 +61,15 @@ def test_a_class_stays_when_the_names_of_the_classes_arrive(monkeypatch, offered
     assert offered["evidence-0"].title == "Evidence for Egyptian cat"
 
 
+def test_an_unknown_network_is_not_chosen(monkeypatch):
+    # Its name may be any text, since links keep the names of networks that are not here.
+    monkeypatch.setattr(shared_instance, "own_names", lambda: ["birds"])
+    page = open_page(**PAGES["filters"])
+    chooser = widget(page, "selectbox", "network").proto.id
+    send(page, WidgetState(id=chooser, string_value="no such option"))
+    assert shown(page, "network") == "untrained"
+
+
 def test_a_network_stays_when_its_weights_file_is_renamed(monkeypatch):
     page = open_page(**PAGES["filters"])
     widget(page, "button_group", "network").select("imagenet").run()

@@ -268,6 +268,8 @@ def _take(key: str, widget_key: str) -> None:
     view, content = _view(), st.session_state.get(widget_key)
     if widget_key not in (shown := view.widgets.get(key, {})) or shown[widget_key] == content:
         return
+    if content is not None and content not in view.labels.get(key, (content,)):
+        return
     try:
         new = _read(key, content)
     except LinkError as error:

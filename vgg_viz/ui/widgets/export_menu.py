@@ -62,7 +62,7 @@ def offer(
                 help=file_format.help or None,
                 width="stretch",
             )
-        with st.container(key="frame-note"):  # the style sheet shows it in a frame
+        with st.container(key=f"frame-note-{name}"):  # the style sheet shows it in a frame
             st.caption(FRAME_NOTE)
         if own:
             st.caption("The files link to this view; the link does not include your own picture.")
