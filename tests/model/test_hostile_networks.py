@@ -5,14 +5,13 @@ import json
 import sys
 import tracemalloc
 import zipfile
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from tests.support.own_models import SMALL, nested_in_sequential, save
-from tests.support.weights_files import write_hollow_weights
+from tests.support.weights_files import elsewhere, put, write_hollow_weights
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.file_guards import WeightsError
 from vgg_viz.model.network import import_keras
@@ -80,38 +79,12 @@ def in_configuration(change):
     return changed
 
 
-def elsewhere(kind):
-    """Move an array's numbers out of the file, or only seemingly so."""
-
-    def move(file):
-        other = Path(file.filename).with_name("other.h5")
-        with h5py.File(other, "w") as target:
-            target["numbers"] = file[BIAS][()]
-        del file[BIAS]
-        if kind == "virtual":
-            layout = h5py.VirtualLayout((4,), np.float32)
-            layout[:] = h5py.VirtualSource(other, "numbers", (4,))
-            file.create_virtual_dataset(BIAS, layout)
-        elif kind == "external":
-            other.with_suffix(".raw").write_bytes(bytes(16))
-            raw = [(other.with_suffix(".raw"), 0, 16)]
-            file.create_dataset(BIAS, (4,), np.float32, external=raw)
-        else:
-            links = {
-                "link": h5py.ExternalLink(other, "numbers"),
-                "soft": h5py.SoftLink(f"/{KERNEL}"),
-            }
-            file[BIAS] = links[kind]
-
-    return in_weights(move)
+def moved(kind):
+    return in_weights(elsewhere(kind, BIAS))
 
 
 def replaced(place, numbers):
-    def replace(file):
-        del file[place]
-        file[place] = numbers
-
-    return in_weights(replace)
+    return in_weights(put(place, numbers))
 
 
 def swapped(one, other):
@@ -196,10 +169,10 @@ DAMAGES = {
         "got a Git LFS pointer; run git lfs pull",
     ),
     "web page": (lambda *_: b"<!doctype html>", "got a web page; download the file again"),
-    "external link": (elsewhere("link"), "expected 1 in the file itself, got a link"),
-    "soft link": (elsewhere("soft"), "expected 1 in the file itself, got a link"),
-    "virtual": (elsewhere("virtual"), "in the file itself, got another file"),
-    "external": (elsewhere("external"), "in the file itself, got another file"),
+    "external link": (moved("link"), "expected 1 in the file itself, got a link"),
+    "soft link": (moved("soft"), "expected 1 in the file itself, got a link"),
+    "virtual": (moved("virtual"), "in the file itself, got another file"),
+    "external": (moved("external"), "in the file itself, got another file"),
     "10,000 groups": (in_weights(crowded), "expected at most 10,000 groups and arrays, got more"),
     "circle": (in_weights(circular), "expected at most 10,000 groups and arrays, got more"),
     "swapped": (

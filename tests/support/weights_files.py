@@ -157,3 +157,43 @@ def _set_names(group: h5py.Group, attribute: str, names: list[str], *, as_text: 
 
 if __name__ == "__main__":
     write_full_weights(Path(sys.argv[1]), ReferenceWeights(), UntrainedDense(19))
+
+
+def put(place, numbers):
+    """Put numbers, or a group for None, in the place of an array or group of an HDF5 file."""
+
+    def replace(file):
+        del file[place]
+        if numbers is None:
+            file.create_group(place)
+        else:
+            file[place] = numbers
+
+    return replace
+
+
+def elsewhere(kind, place):
+    """Move an array's numbers out of an HDF5 file, or for "soft" to another place in it."""
+
+    def move(file):
+        numbers = file[place][()]
+        other = Path(file.filename).with_name("other.h5")
+        with h5py.File(other, "w") as target:
+            target["numbers"] = numbers
+        del file[place]
+        if kind == "virtual":
+            layout = h5py.VirtualLayout(numbers.shape, np.float32)
+            layout[:] = h5py.VirtualSource(other, "numbers", numbers.shape)
+            file.create_virtual_dataset(place, layout)
+        elif kind == "external":
+            raw = other.with_suffix(".raw")
+            raw.write_bytes(numbers.tobytes())
+            outside = [(raw, 0, numbers.nbytes)]
+            file.create_dataset(place, numbers.shape, np.float32, external=outside)
+        elif kind == "soft":
+            file["numbers"] = numbers
+            file[place] = h5py.SoftLink("/numbers")
+        else:
+            file[place] = h5py.ExternalLink(other, "numbers")
+
+    return move
