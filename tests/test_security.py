@@ -20,7 +20,9 @@ HTML = {
     "ui/page/style.py": {
         "f'<style>{sheets}</style>'"
     },  # style sheets of the same folder, thumbnails
-    "ui/widgets/grid.py": {"scale"},  # a grid's legend: formatted numbers
+    "ui/widgets/text_blocks.py": {  # escaped labels and formatted numbers
+        """f"<dl class='figures'>{parts}</dl>\""""
+    },
     "ui/widgets/components/__init__.py": {"html"},  # the files in the same folder
     "ui/widgets/diagram.py": {"svg(architecture)"},  # the network's plan
 }

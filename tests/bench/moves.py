@@ -67,7 +67,7 @@ MOVES = [
     Move(
         "position clicked to its decomposition",
         [f"pointAt('click', 'inspector', '.stage', {x}, {y})" for x, y in POSITIONS],
-        "text('[data-testid=\"stMetricValue\"]')",
+        "text('.figures dd')",
         0.150,
         {"channel": 7, "row": 2, "column": 2},
     ),

@@ -114,7 +114,7 @@ def test_a_tile_without_the_ablated_maps_opens_the_map_without_them(visit):
     expect(note).to_be_visible()
     there = links.read(page.url)
     assert (there["ablated_in"], there["ablated"]) == ("block3_conv1", (6,))
-    value = page.locator(".st-key-value-sum [data-testid='stMetricValue']").last
+    value = page.locator(".figures dd").last
     success = page.locator('[data-testid="stAlertContentSuccess"]').first
     expect(success).to_contain_text("matches")
     without = value.inner_text()

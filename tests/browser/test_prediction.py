@@ -107,7 +107,7 @@ def test_important_map_leads_to_its_maximum_and_back(visit):
         page.get_by_text(f"The value at row {row}, column {column} of map {number}")
     ).to_be_visible()
     # The largest of its map, in as many digits as the tile's tip has.
-    value = page.locator('[data-testid="stMetricValue"]').last.inner_text().replace(",", "")
+    value = page.locator(".figures dd").last.inner_text().replace(",", "")
     assert figure(float(value)) == told[2]
     grid(page, "contributors").click(position={"x": 40, "y": 60})
     expect(page.locator("h2")).to_have_text(["Feature maps of block5_conv3"])

@@ -136,6 +136,11 @@ def stand_beside(page: AppTest) -> bool:
     return room.flex_container.direction == Block.FlexContainer.HORIZONTAL
 
 
+def figures(page: AppTest) -> list[str]:
+    """Return the numbers that stand in a row below their labels."""
+    return re.findall("<dd>(.*?)</dd>", "".join(element.value for element in page.get("html")))
+
+
 def captions(page: AppTest) -> list[str]:
     return [element.value for element in page.main.caption]
 

@@ -114,9 +114,9 @@ class Tiles(ABC):
     def export_note(self, *, several: bool) -> str:
         """Return a line on the color scale for exports; ``several`` if they hold several grids."""
 
-    def legend(self) -> str:
-        """Return a color bar as HTML; empty where the tiles do not share one scale."""
-        return ""
+    def legend(self) -> Scale | None:
+        """Return the scale to show as a color bar; None where the tiles do not share one."""
+        return None
 
     @property
     def scale(self) -> Scale | None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.pages import (
     choose,
+    figures,
     held_bytes,
     inspected,
     link_of,
@@ -120,7 +121,7 @@ def test_most_changed_maps_are_shown_before_and_after_ablation(changes, ablated_
 @pytest.mark.parametrize("layer", [LAYER.name, "block4_conv4"])
 def test_value_of_the_next_layer_changes_by_the_maps_contribution(layer, ablated_maps, truth):
     page = open_page(**ABLATED | {"layer": layer})
-    after_relu, change, contribution = (number(one.value) for one in page.metric)
+    after_relu, change, contribution = map(number, figures(page))
     assert change == pytest.approx(-contribution, rel=1e-3)
     assert abs(change) > 1e-3
     following = VGG19.conv_layers[VGG19.conv_layer(layer).conv_number].name
@@ -230,7 +231,7 @@ def test_ablating_inactive_maps_changes_nothing():
     (info,) = page.info
     assert info.value == "Maps 2, 7 and 100 are already inactive, so nothing changes."
     assert not grids(page)
-    assert not page.metric
+    assert not figures(page)
     page = open_page(**MAPS, maps="4", ablated="2,5")
     (info,) = page.info
     assert info.value == "Map 2 is already inactive, so ablating it changes nothing."
@@ -256,7 +257,7 @@ def test_lecture_shows_the_pair_instead_of_the_grid(changes):
     assert [one.label for one in page.sidebar.toggle] == ["Ablate this map (set it to zero)"]
     assert [one.label for one in page.sidebar.text_input] == ["Ablated maps"]
     assert "Later layer" in [one.label for one in page.sidebar.selectbox]
-    assert not [*page.main.toggle, *page.main.text_input, *page.metric]
+    assert not [*page.main.toggle, *page.main.text_input, *figures(page)]
     enter(page, "")
     assert "maps-mosaic" in payloads(page)
 
@@ -290,7 +291,7 @@ def test_a_later_layer_is_shown_without_the_ablated_maps_of_an_earlier_one(ablat
     assert_shown(tiles, maps[:4], low, high)
     assert f"without maps 5 and 12 of {LAYER.name}" in header["name"]
     assert f"Computed **without maps 5 and 12 of {LAYER.name}**." in texts(page)
-    assert number(page.metric[4].value) == pytest.approx(maps[6, 2, 4], rel=1e-4)
+    assert number(figures(page)[4]) == pytest.approx(maps[6, 2, 4], rel=1e-4)
     assert any("the sum matches" in one.value for one in page.success)
     # Attribution and a second ablation would be those of the whole network.
     assert not page.toggle
@@ -309,7 +310,7 @@ def test_inputs_of_the_next_layer_lack_the_ablated_maps(ablated_maps):
     value = {"layer": following.name, "channel": "7", "row": "3", "column": "5"}
     page = open_page(**EARLIER | value, maps="4")
     maps = ablated_maps(following)
-    assert number(page.metric[4].value) == pytest.approx(maps[6, 2, 4], rel=1e-4)
+    assert number(figures(page)[4]) == pytest.approx(maps[6, 2, 4], rel=1e-4)
     assert any("the sum matches" in one.value for one in page.success)
     contributors = [int(one) for one in unpacked(payloads(page)["contributors"])[0]["numbers"]]
     assert not set(NUMBERS) & set(contributors)

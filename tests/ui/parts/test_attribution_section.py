@@ -9,6 +9,7 @@ from tests.export.test_scripts import assert_complete
 from tests.support.attribution_array import array_of
 from tests.support.pages import (
     choose,
+    figures,
     link_of,
     network_of,
     open_page,
@@ -61,7 +62,7 @@ def tiles(page):
 @pytest.mark.parametrize("back_to", ["The pixels", "3 · block2_conv1"])
 def test_the_page_shows_that_input_x_gradient_sums_to_the_value(back_to, truth):
     page = open_page(**VALUE, back_to=back_to)
-    total, biases, together, value = (number(one.value) for one in page.metric)
+    total, biases, together, value = map(number, figures(page))
     assert together == pytest.approx(value, rel=1e-4)
     assert any("The sum matches" in one.value for one in page.success)
     assert total + biases == pytest.approx(value, rel=1e-3)
@@ -75,7 +76,7 @@ def test_the_page_shows_that_input_x_gradient_sums_to_the_value(back_to, truth):
     # The decomposition of one convolution has the same value: its sum before ReLU.
     page = choose(page, "tab", "decomposition")
     assert "attributions" not in payloads(page)
-    assert number(page.metric[2].value) == pytest.approx(value, rel=1e-4)
+    assert number(figures(page)[2]) == pytest.approx(value, rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ATTRIBUTION_METHODS.values(), ids=lambda method: method.name)
@@ -83,7 +84,7 @@ def test_every_method_has_a_grid_and_its_sum(method):
     page = open_page(**VALUE, back_to="The pixels", attribution=method.name)
     assert tiles(page)["name"].startswith(f"{method.label} with respect to the pixels, ")
     terms = method.terms
-    assert len(page.metric) == (3 + len(terms) if terms else 0)
+    assert len(figures(page)) == (3 + len(terms) if terms else 0)
 
 
 def test_integrated_gradients_have_a_check_mark_if_they_have_converged():
@@ -98,7 +99,7 @@ def test_integrated_gradients_that_have_not_converged_have_the_difference(monkey
     assert not any("points, the sum" in one.value for one in page.success)
     assert any("With 65 points, the sum differs by" in one.value for one in page.info)
     levels = re.search(r"9 points .*, 17 points .*, 33 points .*, 65 points (\S+)", texts(page))
-    total, value = (number(one.value) for one in page.metric[-2:])
+    total, value = map(number, figures(page)[-2:])
     assert number(levels[1]) == pytest.approx(abs(total - value), abs=1e-3 * abs(value))
 
 

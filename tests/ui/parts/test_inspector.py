@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.pages import (
     choose,
+    figures,
     heading,
     inspected,
     link_of,
@@ -29,7 +30,7 @@ def test_a_chosen_map_is_inspected():
     assert not page.exception
     assert "row 56, column 1 of map 12" in texts(page)
     assert "the sum matches" in page.success[0].value
-    assert len(page.metric) == 5
+    assert len(figures(page)) == 5
 
 
 @pytest.mark.parametrize("layer", VGG19.conv_layers[:3], ids=str)
@@ -56,7 +57,7 @@ def test_contributions_of_all_channels_are_charted_when_opened():
     # Channels count from 1, as everywhere on the page.
     assert table["input channel"].to_pylist() == list(range(1, 129))
     values = table["contribution"].to_numpy()
-    assert values.sum() == pytest.approx(number(page.metric[0].value), rel=0.01)
+    assert values.sum() == pytest.approx(number(figures(page)[0]), rel=0.01)
 
 
 def test_clearing_the_map_clears_the_position():

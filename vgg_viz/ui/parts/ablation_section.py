@@ -289,13 +289,12 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
         f"at row {spec.row + 1}, column {spec.column + 1}. Before ReLU it is {figure(before, 5)}, "
         f"and {figure(after, 5)} without {maps}."
     )
-    with st.container(horizontal=True, gap="medium"):
-        for label, number in (
-            ("Change after ReLU", result.change),
-            ("Change before ReLU", -result.drop),
-            (f"Contribution of {maps}", result.contribution),
-        ):
-            st.metric(label, signed(number, 5), width="content")
+    changes = {
+        "Change after ReLU": result.change,
+        "Change before ReLU": -result.drop,
+        f"Contribution of {maps}": result.contribution,
+    }
+    text_blocks.figures({label: signed(number, 5) for label, number in changes.items()})
 
 
 def show_changes(changes: Sequence[MapChanges]) -> None:

@@ -185,9 +185,7 @@ def show_sum(traced: ValueAttribution) -> None:
         ("= sum", result.reconstruction),
         ("the network’s value", result.value),
     ]
-    with st.container(horizontal=True, gap="medium", key="attribution-sum"):
-        for label, number in steps:
-            st.metric(label, figure(number, 5), width="content")
+    text_blocks.figures({label: figure(number, 5) for label, number in steps})
     show_agreement(result)
 
 

@@ -17,7 +17,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import trail
 from vgg_viz.ui.state.selection import Position
 from vgg_viz.ui.state.trail import TrailStep
-from vgg_viz.ui.widgets import grid
+from vgg_viz.ui.widgets import grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 
@@ -105,17 +105,15 @@ def decompose(maps: LayerMaps, channel: int, position: Position) -> Value:
 def show_sum(value: Value) -> None:
     """Show products plus bias, before and after ReLU, and whether the network's value matches."""
     explanation = value.explanation
-    steps = [
-        ("Products", explanation.contributions.sum()),
-        ("+ bias", explanation.bias),
-        ("= before ReLU", explanation.total),
-        ("after ReLU", explanation.result),
-        ("network’s value", explanation.computed),
-    ]
-    with st.container(horizontal=True, gap="large", vertical_alignment="center", key="value-sum"):
-        for label, number in steps:
-            st.metric(label, figure(number, 5), width="content")
-        show_agreement(explanation)
+    steps = {
+        "Products": explanation.contributions.sum(),
+        "+ bias": explanation.bias,
+        "= before ReLU": explanation.total,
+        "after ReLU": explanation.result,
+        "network’s value": explanation.computed,
+    }
+    text_blocks.figures({label: figure(number, 5) for label, number in steps.items()})
+    show_agreement(explanation)
 
 
 def show_agreement(explanation: Decomposition) -> None:

@@ -132,9 +132,9 @@ class Grid(Tiles):
         color_map = COLOR_MAPS.get(self.appearance.color_map)
         return f"Scale: {scale} · colors: {color_map.label if color_map else 'Blue to red'}"
 
-    def legend(self) -> str:
-        """Return a color bar as HTML where all tiles share one scale; otherwise an empty text."""
-        return legend(self.scale) if self.scale and self.appearance.scale != "pair" else ""
+    def legend(self) -> Scale | None:
+        """Return the scale to show as a color bar; None where the tiles do not share one."""
+        return None if self.appearance.scale == "pair" else self.scale
 
     @property
     def scale(self) -> Scale | None:
@@ -217,6 +217,7 @@ def show_uncached(grid: Tiles, placement: Placement) -> None:
 def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
     """Return the entries of a mosaic's JSON header that do not depend on the tiles' values."""
     lecture, tour = mode.in_lecture(), mode.on_tour()
+    scale = None if lecture else grid.legend()
     return {
         "name": rightward(grid.caption or placement.label),
         "file": file_name(grid.caption),
@@ -235,6 +236,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "gap": mosaic.GAP,
         "letters": (LECTURE_LETTERING if lecture else mosaic.LETTERING)._asdict(),
         "space": mosaic.TITLE_SPACE,
+        "legend": legend(scale) if scale else None,
         "mark": "rgb({}, {}, {})".format(*mosaic.MARK_COLOR),
         **grid.metadata(),
     }
@@ -262,12 +264,9 @@ def draw(
 
 
 def mount(data: bytes, grid: Tiles, placement: Placement) -> None:
-    """Put a drawn grid on the page, with its color bar below except in lecture mode."""
+    """Put a drawn grid on the page."""
     on_pick = partial(pick, placement.name, frozenset(grid.numbers), placement.on_pick)
     components.mount("mosaic", placement.name, data, on_pick)
-    scale = "" if mode.in_lecture() else grid.legend()
-    if scale:
-        st.html(scale)
 
 
 def pick(name: str, numbers: Collection[int], on_pick: Callable[[int], None]) -> None:
@@ -330,13 +329,11 @@ def color_scale(color_map: str, limits: Limits | None, *, overlay: bool = False)
     )
 
 
-def legend(scale: Scale) -> str:
-    """Return a color bar as HTML without any text from the viewer."""
-    stops = scale.colors[:: len(scale.colors) // 14]
-    colors = ", ".join("rgb({},{},{})".format(*stop) for stop in stops.tolist())
-    labels = "".join(f"<span>{label}</span>" for label in scale.labels if label)
-    bar = f'<div style="background: linear-gradient(90deg, {colors})"></div>'
-    return f'<div class="legend">{bar}{labels}</div>'
+def legend(scale: Scale) -> dict[str, list[str]]:
+    """Return the labels of a color bar, and some of its colors in CSS."""
+    stops = scale.colors[:: len(scale.colors) // 14].tolist()
+    colors = ["rgb({},{},{})".format(*stop) for stop in stops]
+    return {"labels": list(filter(None, scale.labels)), "colors": colors}
 
 
 def ignore(number: int) -> None:

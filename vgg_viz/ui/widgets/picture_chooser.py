@@ -29,8 +29,7 @@ STORED_HELP = (
     "This file uses a small part of its value range, so its contrast is stretched: the smallest "
     "value is black, the largest white. **As stored** leaves the values unchanged."
 )
-# Within the picture control, which gets another key when a link or a tour chooses the picture.
-PICTURE_BUTTONS = '[class*="st-key-picture"] button'
+PICTURE_BUTTONS = '[data-variant="pills"]'  # the page has no other pills
 
 
 def choose_other(beside: InputImage) -> InputImage:

@@ -1,6 +1,8 @@
 """Headings, captions and explanations, shortened or left out in lecture mode and on tours."""
 
+import html
 import re
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -28,6 +30,15 @@ def prose(text: str, heading: str = "") -> None:
     shown = list(filter(None, [heading, "" if mode.is_explained() else text]))
     if shown:
         st.markdown("\n\n".join(shown))
+
+
+def figures(numbers: Mapping[str, str]) -> None:
+    """Show numbers in a row, each large below its label, in one element."""
+    parts = "".join(
+        f"<div><dt>{html.escape(label)}</dt><dd>{number}</dd></div>"
+        for label, number in numbers.items()
+    )
+    st.html(f"<dl class='figures'>{parts}</dl>")
 
 
 def note(text: str) -> None:

@@ -41,6 +41,7 @@ class Mosaic {
     this.pointed = find(".pointed");
     this.status = find(".message");
     this.announced = find(".announced");
+    this.legend = find(".legend");
     this.caption = find(".caption");
     this.tools = find(".tools");
     this.outlines = Object.fromEntries(
@@ -115,6 +116,7 @@ class Mosaic {
     this.current = Math.min(this.current, this.count - 1);
     this.grid.setAttribute("aria-label", header.name);
     this.caption.textContent = header.name;
+    this.writeLegend();
     this.tools.hidden = !header.tools;
     this.box.classList.toggle("lecture", header.lecture);
     this.draw();
@@ -124,6 +126,16 @@ class Mosaic {
     const exists = header.positions > Math.max(position?.row, position?.column);
     if (hovered !== null) this.hover(hovered < this.count ? hovered : null, exists ? position : null);
     this.describe(this.current);
+  }
+
+  // The color bar of a scale that all tiles share.
+  writeLegend() {
+    const { legend } = this.header;
+    this.legend.hidden = !legend;
+    if (!legend) return;
+    const bar = element("div", "");
+    bar.style.background = `linear-gradient(90deg, ${legend.colors})`;
+    this.legend.replaceChildren(bar, ...legend.labels.map((label) => element("span", label)));
   }
 
   // --- geometry, all in CSS pixels -------------------------------------------------------------
@@ -289,7 +301,7 @@ class Mosaic {
     const { titles, lines } = this.header;
     const [title, value] = [titles[tile], position && this.valueAt(tile, position)];
     const below = [value, lines[tile]].filter(Boolean).join("\n");
-    this.tip.replaceChildren(bold(title), title && below && "\n", below);
+    this.tip.replaceChildren(element("b", title), title && below && "\n", below);
     this.placeTip(position ? [this.outlines.hovered, this.pointed] : [this.outlines.hovered]);
   }
 
@@ -474,10 +486,8 @@ function pageLink() {
   return Object.assign(document.createElement("a"), tab);
 }
 
-function bold(text) {
-  const element = document.createElement("b");
-  element.textContent = text;
-  return element;
+function element(tag, text) {
+  return Object.assign(document.createElement(tag), { textContent: text });
 }
 
 // Draws a title, if needed squeezed a little and in smaller letters; a still longer one is cut off.
