@@ -40,7 +40,7 @@ def nested_in_sequential(keras, architecture):
             keras.Sequential([layers.RandomFlip("horizontal")]),
             keras.Sequential(features, name="features"),
             layers.Dropout(0.3),
-            layers.BatchNormalization(center=False),
+            layers.BatchNormalization(center=False, epsilon=0.1),
             layers.Dense(5, activation="softmax"),
         ]
     )
