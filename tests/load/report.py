@@ -15,6 +15,7 @@ MEGABYTE = 10**6
 # Number of times that viewers of one image hold the network lock: for the maps of each layer, the
 # overview of all layers, each block of each sample's top patches, and further patches of channels.
 PASSES = len(VGG19.conv_layers) + 1 + len(SAMPLES) * len(VGG19.blocks) + 8
+ENOUGH_CHANGES = 50  # of each kind, for a 95th percentile
 COLUMNS = {
     "Viewers": lambda outcome: f"{outcome.phase.viewers}{' + 1 hostile' * outcome.phase.hostile}",
     "Servers": lambda outcome: str(outcome.phase.replicas),
@@ -112,6 +113,8 @@ def hostile_target(outcome: Outcome) -> str:
         f"{outcome.phase.viewers} viewers, and a hostile one with {outcome.attacks:,} attacks: "
         f"95th percentile {slow / usual:.2f} times that between them, at most 1.5 times"
     )
+    if min(len(outcome.log.attacked), len(outcome.log.calm)) < ENOUGH_CHANGES:
+        return f"- too few changes to judge: {words}"
     return target(slow <= 1.5 * usual, words)
 
 

@@ -276,7 +276,7 @@ def test_targets_are_reported_as_met_or_missed():
 @pytest.mark.parametrize(("slow", "met"), [(0.3, "- met"), (0.31, "- **not met**")])
 def test_changes_during_an_attack_are_compared_with_the_others(slow, met):
     log = Log()
-    for number in range(100):
+    for number in range(200):
         log.attack = number % 4 == 1
         log.add("maps", slow if number % 4 in (1, 2) else 0.2, attack=number % 4 == 2)
     *_, last = report.targets(
@@ -284,6 +284,12 @@ def test_changes_during_an_attack_are_compared_with_the_others(slow, met):
     ).splitlines()
     assert last.startswith(f"{met}: 30 viewers, and a hostile one with 1,234 attacks: 95th")
     assert f"percentile {slow / 0.2:.2f} times that between them" in last
+
+
+def test_few_changes_are_not_judged():
+    log = Log(calm=[0.1] * 100, attacked=[1.0] * 49)
+    line = report.hostile_target(Outcome(Phase(4, 8, False, hostile=True), log=log))
+    assert line.startswith("- too few changes to judge: 4 viewers")
 
 
 def test_viewer_counts_are_reported_for_one_and_two_servers():
