@@ -279,7 +279,9 @@ def _in_order(classes: list[_Class]) -> list[_Class]:
         return sorted(classes, key=lambda found: found.wordnet_id)
     starts = (found.name.startswith(name) for found, name in zip(classes, _DEVKIT, strict=False))
     if ids != sorted(set(ids)) or (not ids and all(starts)):
-        raise ValueError("expected WordNet ids, or names, in ImageNet's order, got another order")
+        advice = "; leave the ids out if your network has this order" * bool(ids)
+        expected = "WordNet ids, or names, in ImageNet's order"
+        raise ValueError(f"expected {expected}, got another order{advice}")
     return classes
 
 
