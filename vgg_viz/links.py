@@ -502,7 +502,7 @@ def tab_options(*, compared: bool, explained: bool) -> tuple[str, ...]:
     """Return the tabs below the maps: no ablation in a comparison, no numbers in a lecture or tour.
 
     >>> tab_options(compared=True, explained=False)
-    ('decomposition', 'attribution', 'statistics', 'model')
+    ('decomposition', 'attribution', 'experiments', 'statistics', 'model')
     """
     left_out = ["experiments", "statistics", "model"] * explained + ["ablation"] * compared
     return tuple(name for name in TABS if name not in left_out)

@@ -39,7 +39,7 @@ def test_all_keys_of_a_script_are_listed(script, expected):
 
 def test_no_other_script_handles_keys():
     # Two only watch: which keys step a control, and whether a list was left without a choice.
-    known = {"mosaic", "inspector", "diagram", "keys", "address", "focus"}
+    known = {"mosaic", "inspector", "diagram", "keys", "address", "focus", "pointer"}
     others = {path.stem for path in components.FOLDER.glob("*.js")} - known
     assert {name: keys_in(name) for name in others if keys_in(name)} == {}
 

@@ -12,7 +12,8 @@ TOUR = "On a tour"
 GRID = "In a grid (press Tab to go there)"
 MAP = "In the inspector's map"
 DIAGRAM = "In the diagram"
-CONTEXTS = (PAGE, LECTURE, TOUR, GRID, MAP, DIAGRAM)
+PHOTOGRAPH = "In the photograph with a covered square"
+CONTEXTS = (PAGE, LECTURE, TOUR, GRID, MAP, DIAGRAM, PHOTOGRAPH)
 
 ARROWS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
 # Keys that Streamlit ties to buttons, by its names. Its Esc would also work in fields and menus.
@@ -50,6 +51,7 @@ KEYS = (
     Key(MAP, ARROWS, "move between positions"),
     Key(MAP, ("Enter",), "explain the value at this position"),
     Key(DIAGRAM, ("Enter", " "), "open the layer"),
+    Key(PHOTOGRAPH, ARROWS, "move the square"),
 )
 
 
