@@ -6,7 +6,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, TimeoutError, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import cases
 from tests.support.reading import settle, wait_for_words, words
@@ -261,3 +262,32 @@ def test_the_history_is_watched_wherever_the_button_that_copies_stands(open_page
     # What the other one leaves behind is tidied up in a turn of its own.
     page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
     assert page.evaluate("() => Object.hasOwn(history, 'pushState')")
+
+
+def test_a_late_request_does_not_keep_a_new_control_from_its_value(open_page):
+    """It brings values of controls that the browser no longer has, and Streamlit keeps them."""
+    page, requests, servers = open_page("view=blocks&block_maps=4"), [], []
+
+    def listen(socket: WebSocketRoute) -> None:
+        servers.append(socket.connect_to_server())
+
+        def pass_on(message: bytes) -> None:
+            requests.append(BackMsg.FromString(message))
+            servers[-1].send(message)
+
+        socket.on_message(pass_on)
+
+    page.route_web_socket(re.compile("/_stcore/stream"), listen)
+    page.reload()
+    settle(page)
+    radio("Layer")(page)
+    expect(page).to_have_url(re.compile("scale=layer"))
+    before = words(page)
+    late = next(each for each in reversed(requests) if each.rerun_script.fragment_id)
+    radio("Conclusion")(page)
+    expect(page).to_have_url(re.compile("view=conclusion"))
+    settle(page)
+    late.rerun_script.query_string = urlsplit(page.url).query
+    servers[-1].send(late.SerializeToString())
+    page.go_back()
+    wait_for_words(page, before)

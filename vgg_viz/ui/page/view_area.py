@@ -35,6 +35,7 @@ def show() -> None:
     with errors.error_boundary(), tour_panel.stage(view, header.tools):
         # Only the chosen view is imported, so that the page appears before NumPy is loaded.
         import_module(f"vgg_viz.ui.views.{VIEWS[view].module}").show(st.container(key="notices"))
+    state.finish()
 
 
 def begin() -> None:

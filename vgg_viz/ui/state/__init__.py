@@ -22,6 +22,7 @@ from vgg_viz.ui.state.values import bind_options as bind_options
 from vgg_viz.ui.state.values import change as change
 from vgg_viz.ui.state.values import choice as choice
 from vgg_viz.ui.state.values import complete as complete
+from vgg_viz.ui.state.values import finish as finish
 from vgg_viz.ui.state.values import has_changed as has_changed
 from vgg_viz.ui.state.values import input_error as input_error
 from vgg_viz.ui.state.values import is_on as is_on

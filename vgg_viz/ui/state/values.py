@@ -57,6 +57,8 @@ class View:
     labels: dict[str, Mapping[Any, str]] = field(default_factory=dict)
     # For each field, the keys of its last two widgets and the value that each shows.
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
+    # View whose widgets the browser has; empty while a run has not sent all of another view's.
+    sent: Value = ""
 
     def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
         """Update the effective values from the requested values and overrides."""
@@ -113,7 +115,15 @@ def sync() -> bool:
     elif query != view.address:
         _publish(view)
     view.changed = False
+    if view.sent != view.effective["view"]:
+        view.sent = ""
     return adopts
+
+
+def finish() -> None:
+    """Note that the browser has all widgets of the current view, at the end of a run."""
+    view = _view()
+    view.sent = view.effective["view"]
 
 
 def value(key: str) -> Value:
@@ -215,7 +225,8 @@ def bind(key: str) -> Binding:
     A field gets a new widget key when the page itself has changed its value or range. A browser
     that has not received the change yet keeps sending the old widget's value, which must not count
     as the viewer's choice. A value that came from the widget is not sent back to it, since the
-    viewer may have pressed the next key already.
+    viewer may have pressed the next key already. But after a change of the view, a value that a
+    late request brought says nothing of the browser's new widget.
     """
     view = _view()
     edition = view.editions.get(key, 0)
@@ -223,7 +234,8 @@ def bind(key: str) -> Binding:
     widget_key = f"{key}@{edition}" if edition else key
     content = _widget_value(key, view.effective[key])
     _remember_widget(view.widgets.setdefault(key, {}), widget_key, content)
-    if widget_key not in st.session_state or st.session_state[widget_key] != content:
+    is_shown = view.sent and widget_key in st.session_state
+    if not is_shown or st.session_state[widget_key] != content:
         st.session_state[widget_key] = content
     return {"key": widget_key, "on_change": _take, "args": (key, widget_key)}
 
