@@ -163,8 +163,9 @@ def test_networks_are_dropped_only_where_the_host_allows_it(folder, monkeypatch)
 
 def test_a_dropped_networks_memory_is_freed_with_its_session(folder, monkeypatch):
     collected = Event()
-    monkeypatch.setattr(loading, "freeze", collected.set)
-    loader = loading.own_loader((folder / "fish.h5").read_bytes(), "mine")
+    with monkeypatch.context() as patch:  # for this loader alone
+        patch.setattr(loading, "freeze", collected.set)
+        loader = loading.own_loader((folder / "fish.h5").read_bytes(), "mine")
     loader.weights().result()
     assert not collected.is_set()
     del loader
