@@ -12,6 +12,8 @@ from tests.support import REPOSITORY
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
+from vgg_viz.interpretability.experiments.changes import ChosenChange
+from vgg_viz.interpretability.experiments.image_changes import change_pixels
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.samples import SAMPLES
 from vgg_viz.tours import BUILT_IN, Step, StepText, Tour, TourError, built_in, parse, text_for
@@ -267,7 +269,7 @@ def test_the_example_in_the_documentation_is_a_tour():
 def test_the_built_in_tour_is_about_ten_steps_with_questions_and_shows_every_view():
     tour = built_in()
     assert tour == parse(BUILT_IN.read_bytes())
-    assert 8 <= len(tour.steps) <= 15
+    assert 8 <= len(tour.steps) <= 16
     assert sum(bool(step.words.question) for step in tour.steps) >= 3
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
     assert {step.page["view"] for step in tour.steps} == set(VIEWS)
@@ -370,6 +372,22 @@ def test_the_named_map_responds_to_horizontal_edges(trained_network):
     assert answered(step) == best(correlations(maps, (-downwards).clip(0)))
     own = maps[answered(step) - 1]
     assert own[downwards < -100].mean() > 5 * own[downwards > 100].mean()
+
+
+@pytest.mark.parametrize("network", ["trained_network", "untrained_network"])
+def test_on_turned_bricks_the_named_map_shows_the_long_joints(request, network):
+    step = step_asking("Which ones does it show now")
+    words = step.words if network == "trained_network" else step.untrained
+    (number,) = words.outlined
+    assert f"Map {number} showed the short joints" in words.question
+    upright = load_image(sample_bytes(step.page["picture"]))
+    turned = change_pixels(upright, ChosenChange(step.page["change"], step.page["amount"]))
+    assert np.array_equal(turned, np.rot90(upright, -1))
+    maps = request.getfixturevalue(network).feature_maps(turned, step.page["layer"])[:16]
+    # The long joints now run across, where brightness changes from top to bottom.
+    scores = [correlations(maps, abs(edge))[number - 1] for edge in edges(turned.astype(float))]
+    assert scores[1] > 0.3
+    assert scores[1] > 3 * max(scores[0], 0)
 
 
 def test_the_named_map_responds_to_vertical_edges(trained_network):

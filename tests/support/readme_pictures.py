@@ -57,6 +57,11 @@ SHOTS = (
         "view=visualization&examples=optimized&layer=block3_conv4&channel=6",
         wait_for_optimized_images,
     ),
+    Shot(
+        "experiments",
+        "view=maps&layer=block3_conv1&channel=6&row=20&column=20&tab=experiments&experiment=similar",
+        partial(scroll_to, ".st-key-map-tabs"),
+    ),
     Shot("architecture", "view=architecture", scheme="dark"),
 )
 LECTURE = Shot("lecture", "tour=8&lecture=true", size=(1280, 720))
