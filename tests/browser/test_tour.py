@@ -219,6 +219,7 @@ def test_lecture_mode_by_its_key_in_high_contrast_and_layers_by_arrow_keys(visit
     assert height < 2 * size  # one line
     page.keyboard.press("l" if scheme == "light" else "Escape")
     expect(sidebar).to_be_visible()
+    expect(page.locator(".st-key-map-tabs")).to_be_visible()  # which a lecture does not have
     settle(page)
     assert links.read(page.url) == {"view": "maps", "layer": "block3_conv3", "maps": 16}
     # Outside of a lecture Esc is nobody's, and the clicker's keys scroll.
