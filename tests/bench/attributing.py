@@ -35,7 +35,7 @@ from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.weights import UntrainedWeights
-from vgg_viz.serving.results import Results
+from vgg_viz.serving.results import NO_RUN, Results
 from vgg_viz.serving.run import Run
 from vgg_viz.serving.shared import Shared
 
@@ -224,7 +224,7 @@ def attributed(
     spec: AttributionSpec,
     network: Network,
     key: Hashable = None,
-    run: Run | None = None,
+    run: Run = NO_RUN,
 ) -> Attribution:
     """Return the attribution, computed anew unless it has a key."""
     work = partial(work_of, spec, network)

@@ -16,7 +16,7 @@ const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^
 const HIDDEN_PARAMETERS = ["embed", "embed_options"]; // Streamlit does not tell the server of them
 
 const steps = new Steps();
-const BROKEN = /delta path/; // Streamlit's error when a run's elements do not fit into those of the last
+const BROKEN = /delta path|'setIn' cannot/; // Streamlit's errors when a run's elements do not fit into the last run's
 const RELOADED = "vgg-viz-reloaded";
 
 let normalized = false;
