@@ -22,7 +22,8 @@ window.shownGrid = () => {
     const canvas = host.shadowRoot?.querySelector("canvas[data-shown]");
     if (canvas) return canvas.dataset.shown;
   }
-  const image = document.querySelector('[data-testid="stMain"] [data-testid="stImage"] img');
+  const other = '[data-testid="stMain"] [data-testid="stImage"]:not(.st-key-maps-photo *) img';
+  const image = document.querySelector(other);
   return image?.complete && image.naturalWidth ? image.src : null;
 };
 """
