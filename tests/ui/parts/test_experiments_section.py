@@ -9,6 +9,7 @@ import pytest
 from tests.support.pages import open_page, texts
 from vgg_viz.interpretability.experiments.responses import LayerResponses
 from vgg_viz.ui.parts import response_curves
+from vgg_viz.ui.parts.charts import LinePoint, line_plot
 from vgg_viz.ui.state.selection import Selection
 
 RESPONSES = LayerResponses(
@@ -46,3 +47,23 @@ def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_z
 def test_each_experiment_says_what_it_needs(experiment, note):
     page = open_page(view="Feature maps", maps="4", tab="experiments", experiment=experiment)
     assert note in texts(page)
+
+
+def test_experiments_do_not_run_on_ablated_maps():
+    page = open_page(
+        view="Feature maps",
+        maps="4",
+        layer="block1_conv2",
+        ablated="3",
+        ablated_in="block1_conv1",
+        tab="experiments",
+    )
+    assert [note.value for note in page.info] == [
+        "Experiments run the network without ablation: end the ablation first."
+    ]
+
+
+def test_a_line_leaves_out_what_is_no_number():
+    points = [LinePoint(at, "one", y, "") for at, y in enumerate((1.0, float("nan"), 2.0))]
+    (lines, _) = line_plot(points, "x", (0, 2), "y")["layer"]
+    assert [row["x"] for row in lines["data"]["values"]] == [0, 2]

@@ -26,7 +26,7 @@ SEED = 19
 SIDE = VGG19.input_side
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def changed(picture: InputImage, chosen: ChosenChange) -> InputImage:
     """Return a picture with a change, which its title names; the picture itself for no change."""
     pixels = change_pixels(picture.pixels, chosen)

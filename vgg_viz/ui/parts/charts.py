@@ -189,6 +189,7 @@ def line_plot(
     marked: float | None = None,
 ) -> dict[str, Any]:
     """Return the Vega-Lite specification of a chart of lines, with a dashed line at ``marked``."""
+    points = [point for point in points if np.isfinite(point.y)]  # JSON has no other numbers
     names = list(dict.fromkeys(point.curve for point in points))
     heights = [0, *(point.y for point in points)]
     x = {"type": "quantitative", "scale": {"domain": x_domain, "nice": False}}

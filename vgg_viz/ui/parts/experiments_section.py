@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from vgg_viz.links import EXPERIMENTS
+import numpy as np
+import streamlit as st
+
+from vgg_viz.links import EXPERIMENTS, HERE
+from vgg_viz.ui import state
 from vgg_viz.ui.parts import (
     grating_chart,
     map_distances,
@@ -13,6 +17,7 @@ from vgg_viz.ui.parts import (
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls
 
+OVERFLOW = "With these weights, activations overflow float32, so there is nothing to compare."
 SHOW: Mapping[str, Callable[[LayerMaps], None]] = {
     "response": response_curves.show_layer,
     "layers": response_curves.show_layers,
@@ -27,6 +32,12 @@ def show(maps: LayerMaps, other: LayerMaps | None) -> None:
 
     ``other`` are the maps of the other half of a comparison.
     """
+    if state.value("ablated_in") != HERE:
+        st.info("Experiments run the network without ablation: end the ablation first.")
+        return
+    if not np.isfinite(maps.statistics().maximum).all():
+        st.warning(OVERFLOW)
+        return
     chosen = controls.one_of("Experiment", "experiment", EXPERIMENTS, label_visibility="collapsed")
     if chosen == "distance":
         map_distances.show(maps, other)

@@ -3,7 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, NotFiniteError
+from vgg_viz.interpretability.attribution.attribution_pass import (
+    AttributionSpec,
+    NotFiniteError,
+    NotPositiveError,
+)
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.experiments.occlusion import (
     PLACES,
@@ -87,7 +91,7 @@ def show_agreement(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> Non
     label = ATTRIBUTION_METHODS[method].label
     try:
         result = traced.result() if traced.is_defined() else None
-    except NotFiniteError:
+    except (NotFiniteError, NotPositiveError):  # not positive by rounding alone
         result = None
     if result is None:
         text_blocks.note(f"{label} is not defined for this value.")
