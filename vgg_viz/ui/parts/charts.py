@@ -211,7 +211,7 @@ def line_plot(
     }
     rule = {
         "data": {"values": [] if marked is None else [{"x": marked}]},
-        "mark": {"type": "rule", "strokeDash": [4, 4]},
+        "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888"},  # light and dark
         "encoding": {"x": {**x, "field": "x"}},
     }
     description = f"{y_title} by {x_title}"
