@@ -170,6 +170,20 @@ def test_every_step_and_the_time_left_are_shown(create_worker, clock):
     assert seconds == pytest.approx(2 * (STEPS - 3) + 2 * STEPS)
 
 
+def test_finished_images_need_no_more_time(create_worker, monkeypatch):
+    worker, seen = create_worker(), []
+
+    def look(batch, failures, remove=worker._remove):
+        seen.append(worker.progress(EYES, (1,)))
+        remove(batch, failures)
+
+    # The last image is in the cache for a moment before its batch is removed.
+    monkeypatch.setattr(worker, "_remove", look)
+    request_until_complete(worker, EYES, (1,))
+    wait_for_end(worker)
+    assert [are_finished(progress, EYES, (1,)) for progress in seen] == [True]
+
+
 def test_another_spec_has_other_images(create_worker):
     worker = create_worker()
     request_until_complete(worker, EYES, (1,))

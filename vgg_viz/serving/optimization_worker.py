@@ -110,7 +110,8 @@ class OptimizationWorker:
                     failed[channel] = sentence
             done = {*failed, *(one for one, image in images.items() if image.finished)}
             missing = [one for one in channels if one not in done]
-            seconds = self._scheduler.seconds_left(spec, channels, now)
+            # The batch of the last image stays for a moment after the image is in the cache.
+            seconds = self._scheduler.seconds_left(spec, channels, now) if missing else None
             return Progress(images, missing, seconds, next(iter(failed.values()), ""))
 
     def give_up(self, damaged: Weights) -> None:
