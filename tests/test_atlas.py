@@ -12,9 +12,9 @@ from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
 from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.fields import MOST_SEEDS
 from vgg_viz.interpretability.feature_visualization.image_store import FOLDER, ImageStore
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizationSpec
-from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import VGG19
 
 FIRST = VGG19.conv_layer("block1_conv1")

@@ -16,8 +16,8 @@ from tests.support.forged_values import FORGED, POSSIBLE, ids_in, key_of, states
 from tests.support.server import Server, running_server
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
+from vgg_viz.fields import FIELDS, TABS
 from vgg_viz.interpretability.experiments.changes import COVER
-from vgg_viz.links import FIELDS, TABS
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui.page import errors
 from vgg_viz.views import VIEWS

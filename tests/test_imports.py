@@ -12,6 +12,7 @@ WITHOUT_NUMPY = [
     "vgg_viz.model.architecture",
     "vgg_viz.samples",
     "vgg_viz.downloads.fetching",
+    "vgg_viz.fields",
     "vgg_viz.links",
     "vgg_viz.tours",
     "vgg_viz.ui.state",

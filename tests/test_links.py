@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vgg_viz.links import (
+from vgg_viz.fields import (
     FIELDS,
     MOST_PARAMETERS,
     OLD_FIELDS,
@@ -15,14 +15,9 @@ from vgg_viz.links import (
     Numbers,
     Several,
     Switch,
-    address,
-    effective_values,
-    encode,
-    read,
-    read_values,
     shortened,
-    texts_of,
 )
+from vgg_viz.links import address, effective_values, encode, read, read_values, texts_of
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 

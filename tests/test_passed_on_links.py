@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 
 from tests.test_links import OLD_LINKS, SETTINGS, TEXTS
-from vgg_viz.links import FIELDS, MOST_PARAMETERS, read
+from vgg_viz.fields import FIELDS, MOST_PARAMETERS
+from vgg_viz.links import read
 from vgg_viz.passed_on_links import read_passed_on
 
 LINK = "view=maps&layer=block3_conv1&ablated=4,17&blocks=1&blocks=5&parametrization=pixels&maps=9"

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.fields import FIELDS, LinkError
 from vgg_viz.interpretability.feature_visualization.image_store import ImageStore, store_of
 from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationRun,
@@ -24,7 +25,6 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     batch_size,
 )
 from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
-from vgg_viz.links import FIELDS, LinkError
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.weights import UntrainedWeights, Weights, WeightsError, obtain

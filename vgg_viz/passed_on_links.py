@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from vgg_viz.links import FIELDS, MOST_PARAMETERS, OLD_FIELDS, Named, Value, read_values
+from vgg_viz.fields import FIELDS, MOST_PARAMETERS, OLD_FIELDS, Named, Value
+from vgg_viz.links import read_values
 
 _NAMES = FIELDS.keys() | OLD_FIELDS.keys()
 # Fields that hold any name, and their options.

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, VISIT_FIELDS, Choice, LinkError, Value, shortened
+from vgg_viz.fields import FIELDS, MOST_STEPS, VISIT_FIELDS, Choice, LinkError, Value, shortened
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.samples import ASSETS
 
@@ -26,7 +26,6 @@ BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
 
 MOST_BYTES = 64_000
 MOST_LINES = 1_000
-MOST_STEPS = links.MOST_STEPS
 MOST_OUTLINED = 16
 # tomllib's time grows with the square of the parts of a dotted key: minutes for 64 kB.
 MOST_DOTS = 100

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import cases
 from tests.support.reading import settle, words
 from vgg_viz import links
+from vgg_viz.fields import FIELDS
 
 pytestmark = pytest.mark.browser
 
@@ -59,9 +60,9 @@ def query(page: Page) -> dict[str, list[str]]:
 def test_the_links_have_every_field():
     every = (LINKS | MORE_LINKS).values()
     values = [item for link in every for item in links.read(link).items()]
-    changed = {key for key, value in values if value != links.FIELDS[key].default}
+    changed = {key for key, value in values if value != FIELDS[key].default}
     # Those left out need an own network (tests/ui/widgets/test_own_networks.py).
-    assert changed == set(links.FIELDS) - {"preprocessing", "other_network"}
+    assert changed == set(FIELDS) - {"preprocessing", "other_network"}
 
 
 @pytest.mark.parametrize("link", cases(LINKS, MORE_LINKS))

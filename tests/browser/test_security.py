@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from tests.support import REPOSITORY
 from tests.support.reading import settle
-from vgg_viz.links import FIELDS
+from vgg_viz.fields import FIELDS
 
 pytestmark = pytest.mark.browser
 

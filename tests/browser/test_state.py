@@ -12,13 +12,13 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from tests.browser import cases
 from tests.support.reading import settle, wait_for_words, words
 from vgg_viz import links
-from vgg_viz.links import FIELDS
+from vgg_viz.fields import FIELDS, LAYERS
 
 pytestmark = pytest.mark.browser
 
 Action = Callable[[Page], None]
-FIFTH = links.LAYERS["block3_conv1"].label
-SIXTEENTH = links.LAYERS["block5_conv4"].label
+FIFTH = LAYERS["block3_conv1"].label
+SIXTEENTH = LAYERS["block5_conv4"].label
 
 
 def radio(name: str) -> Action:

@@ -11,6 +11,7 @@ from tests.browser.test_pointing import grid
 from tests.support.image_files import photo
 from tests.support.reading import settle
 from vgg_viz import links
+from vgg_viz.fields import OWN, PICTURES
 from vgg_viz.image_io.limits import MAX_BYTES
 
 pytestmark = pytest.mark.browser
@@ -50,7 +51,7 @@ def test_click_leads_to_a_channels_patches_to_a_position_and_back(visit):
     expect(reading).to_contain_text(f"Row {row}, column {column}: {value}.")
     there = links.read(page.url)
     assert there["view"] == "maps"
-    assert links.PICTURES[there.get("picture", "cat")].label == title
+    assert PICTURES[there.get("picture", "cat")].label == title
     assert (there["channel"], there["row"], there["column"]) == (5, int(row), int(column))
     page.go_back()
     expect_channel(page, 5)
@@ -91,7 +92,7 @@ def test_added_pictures_are_searched_and_become_the_viewers_own(open_page):
     color = re.search(" on (red|green|blue)", said[mine])[1]
     click_tile(page, "channel-patches", mine)
     expect(page.get_by_text(f"{color}, as VGG19 sees it").first).to_be_visible()
-    assert links.read(page.url)["picture"] == links.OWN
+    assert links.read(page.url)["picture"] == OWN
     page.get_by_role("radio", name="Feature visualization", exact=True).click()
     expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
     page.get_by_role("button", name="Remove them").click()

@@ -21,7 +21,7 @@ from streamlit.testing.v1.element_tree import Element
 
 from tests.support import REPOSITORY
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.links import FIELDS
+from vgg_viz.fields import FIELDS
 from vgg_viz.model import weights
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.loading import Loader

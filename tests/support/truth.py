@@ -8,8 +8,8 @@ from tests.support.maps import BiasedWeights
 from tests.support.pages import payloads, unpacked
 from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
+from vgg_viz.fields import FIELDS
 from vgg_viz.interpretability.map_statistics import statistics
-from vgg_viz.links import FIELDS
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.dense_layers import SLAB_ROWS, UntrainedDense
 from vgg_viz.ui.state.shared_instance import shared

@@ -7,7 +7,8 @@ from streamlit.testing.v1 import AppTest
 from tests.support.pages import choose, link_of, open_page, payloads, press, shown, tiles_of
 from tests.support.truth import LAYER
 from vgg_viz import tours
-from vgg_viz.links import DEFAULTS, FIELDS, VISIT_FIELDS, read
+from vgg_viz.fields import FIELDS, VISIT_FIELDS
+from vgg_viz.links import DEFAULTS, read
 from vgg_viz.ui.page import tour_panel
 from vgg_viz.ui.state import tour_steps
 

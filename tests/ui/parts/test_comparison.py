@@ -17,7 +17,7 @@ from tests.support.pages import (
 )
 from tests.support.truth import COMPARED, LAYER, MAPS, SUBJECTS, assert_shown, both, ordered
 from vgg_viz.export.number_format import figure
-from vgg_viz.links import HALVES
+from vgg_viz.fields import HALVES
 
 INSPECTORS = ("inspector-0", "inspector-1")
 

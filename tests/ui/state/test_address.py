@@ -9,18 +9,8 @@ from tests.support.pages import choose, link_of, open_page, press, run, shown, w
 from tests.support.truth import LAYER, MAPS, controls_of, fingerprint
 from tests.test_links import values_of
 from vgg_viz import samples
-from vgg_viz.links import (
-    DEFAULTS,
-    FIELDS,
-    Choice,
-    LinkError,
-    Number,
-    Numbers,
-    Several,
-    back_to_options,
-    later_layer_options,
-    texts_of,
-)
+from vgg_viz.fields import FIELDS, Choice, LinkError, Number, Numbers, Several
+from vgg_viz.links import DEFAULTS, back_to_options, later_layer_options, texts_of
 from vgg_viz.ui.widgets import chosen_network
 
 VALUE = {**MAPS, "maps": "4", "channel": "3", "row": "2", "column": "3", "back_to": "The pixels"}

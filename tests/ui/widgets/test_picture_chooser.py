@@ -10,7 +10,7 @@ from tests.support.image_files import encode, noise, photo
 from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
 from tests.support.truth import MAPS
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.links import PICTURES
+from vgg_viz.fields import PICTURES
 from vgg_viz.ui.widgets import picture_files
 
 

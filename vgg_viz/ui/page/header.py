@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from vgg_viz.fields import FIELDS
 from vgg_viz.image_io.limits import MAX_MEGABYTES
-from vgg_viz.links import FIELDS
 from vgg_viz.ui import state
 from vgg_viz.ui.page import keys, tour_panel
 from vgg_viz.ui.state import mode, tour_steps

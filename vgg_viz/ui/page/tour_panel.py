@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from vgg_viz import links
+from vgg_viz.fields import LAYERS, PICTURES
 from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.tours import Step, StepText, Tour, TourError, parse, text_for
 from vgg_viz.ui.state import mode, tour_steps
@@ -144,8 +145,8 @@ def show_return(step: Step, index: int) -> None:
     page = links.effective_values({**tour_steps.fields_of(step), **step.page})
     view = VIEWS[str(page["view"])]
     about = [view.label]
-    about += [links.LAYERS[str(page["layer"])].label] * view.shows_layer
-    about += [links.PICTURES[str(page["picture"])].label] * ("picture" in step.page)
+    about += [LAYERS[str(page["layer"])].label] * view.shows_layer
+    about += [PICTURES[str(page["picture"])].label] * ("picture" in step.page)
     st.caption(f"You have changed the page. This step is about **{' · '.join(about)}**.")
     st.button(
         "Return to this step",

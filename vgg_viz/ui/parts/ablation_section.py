@@ -9,9 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure, signed
+from vgg_viz.fields import HERE, LATER_LAYERS, MOST_ABLATED, NEXT, Value
 from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import NotFiniteError
-from vgg_viz.links import HERE, LATER_LAYERS, MOST_ABLATED, NEXT, Value, later_layer_options
+from vgg_viz.links import later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs

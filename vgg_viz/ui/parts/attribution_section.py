@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.tiles import Tiles
+from vgg_viz.fields import BACK_TO, FIRST, HERE, SECOND, Value
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -17,7 +18,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     correlation,
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.links import BACK_TO, FIRST, HERE, SECOND, Value, back_to_options
+from vgg_viz.links import back_to_options
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps

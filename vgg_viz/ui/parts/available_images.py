@@ -9,10 +9,10 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.fields import OWN, ROBIN, Value
 from vgg_viz.image_io.images import ImageFileError
 from vgg_viz.image_io.input_image import InputImage, PictureOptions
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
-from vgg_viz.links import OWN, ROBIN, Value
 from vgg_viz.model.network import Network
 from vgg_viz.samples import SAMPLES, sample
 from vgg_viz.serving.locks import POLL_SECONDS

@@ -7,8 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
+from vgg_viz.fields import HALVES
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.links import HALVES
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing

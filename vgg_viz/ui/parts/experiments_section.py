@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import streamlit as st
 
-from vgg_viz.links import EXPERIMENTS, HERE
+from vgg_viz.fields import EXPERIMENTS, HERE
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import (
     grating_chart,

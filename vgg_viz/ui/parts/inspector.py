@@ -12,9 +12,9 @@ import streamlit as st
 
 from vgg_viz.export.mosaic import color_levels
 from vgg_viz.export.number_format import figure, signed
+from vgg_viz.fields import Value
 from vgg_viz.interpretability.decomposition import Decomposition
 from vgg_viz.interpretability.receptive_field import receptive_fields
-from vgg_viz.links import Value
 from vgg_viz.model.architecture import VGG19, Layer
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui import state

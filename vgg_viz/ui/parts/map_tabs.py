@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from vgg_viz.fields import TABS
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
-from vgg_viz.links import TABS, tab_options
+from vgg_viz.links import tab_options
 from vgg_viz.model.architecture import ConvLayer, format_shape
 from vgg_viz.option import Option, by_name
 from vgg_viz.ui import state

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from vgg_viz.fields import INPUT
 from vgg_viz.interpretability.attribution.attribution_pass import (
     AttributionSpec,
     NotFiniteError,
@@ -17,7 +18,6 @@ from vgg_viz.interpretability.experiments.occlusion import (
     rank_correlation,
     square_sums,
 )
-from vgg_viz.links import INPUT
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import heatmap

@@ -9,6 +9,7 @@ import streamlit as st
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import Run, script_weights
+from vgg_viz.fields import HALVES
 from vgg_viz.interpretability.feature_visualization import optimization
 from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationSpec,
@@ -17,7 +18,6 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
 )
 from vgg_viz.interpretability.feature_visualization.parametrizations import PARAMETRIZATIONS
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
-from vgg_viz.links import HALVES
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress

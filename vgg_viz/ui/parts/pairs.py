@@ -10,7 +10,7 @@ import streamlit as st
 from vgg_viz.export.appearance import PAIR_SCALES
 from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Column
-from vgg_viz.links import SHOWN_AS
+from vgg_viz.fields import SHOWN_AS
 from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps

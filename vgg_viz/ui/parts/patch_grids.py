@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import Run, script_weights
+from vgg_viz.fields import HALVES, OWN
 from vgg_viz.interpretability.feature_visualization.top_patches import (
     MOST_PATCHES,
     Peaks,
@@ -20,7 +21,6 @@ from vgg_viz.interpretability.feature_visualization.top_patches import (
     crop_patch,
     rank_patches,
 )
-from vgg_viz.links import HALVES, OWN
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.serving.results import Results

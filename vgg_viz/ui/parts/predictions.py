@@ -8,11 +8,11 @@ import numpy as np
 
 from vgg_viz.export.number_format import signed
 from vgg_viz.export.scripts import Run
+from vgg_viz.fields import EVIDENCE
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import LogitGradient, Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, Side
 from vgg_viz.interpretability.class_evidence.own_head import OwnHead
-from vgg_viz.links import EVIDENCE
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.own_networks.head import Output
 from vgg_viz.option import resolve

@@ -9,6 +9,7 @@ import streamlit as st
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Tiles
+from vgg_viz.fields import INPUT
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionSpec,
@@ -17,7 +18,6 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS, AttributionMethod
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
-from vgg_viz.links import INPUT
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from vgg_viz.links import FIRST, PAGE_FILTERS, Value
+from vgg_viz.fields import FIRST, PAGE_FILTERS, Value
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.state import component_values

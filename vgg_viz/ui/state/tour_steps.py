@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, Value
+from vgg_viz.fields import FIELDS, VISIT_FIELDS, Value
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.tours import Shown, Step, Tour, built_in, text_for
 from vgg_viz.ui import state
@@ -55,7 +55,7 @@ def sync() -> None:
     tour, index, _ = current
     step = tour.steps[index]
     overrides = overrides_of(step)
-    if set(state.named_fields()) <= set(links.VISIT_FIELDS):
+    if set(state.named_fields()) <= set(VISIT_FIELDS):
         state.complete(fields_of(step), overrides=overrides)
     else:
         kept = {key: one for key, one in overrides.items() if state.value(key) == one}
@@ -129,7 +129,7 @@ def fields_of(step: Step) -> dict[str, Value]:
     Left out are the fields that the step overrides temporarily, such as the picture, the number of
     the viewer's own picture, and the fields of tour and lecture mode.
     """
-    others = (*OVERRIDABLE, "own", *links.VISIT_FIELDS)
+    others = (*OVERRIDABLE, "own", *VISIT_FIELDS)
     return {
         key: step.page.get(key, field.default) for key, field in FIELDS.items() if key not in others
     }

@@ -19,7 +19,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vgg_viz import links
-from vgg_viz.links import FIELDS, OWN, Choice, LinkError, Numbers, Value
+from vgg_viz.fields import FIELDS, HERE, NEXT, OWN, Choice, LinkError, Numbers, Value
 from vgg_viz.option import Name
 from vgg_viz.passed_on_links import PassedOnLink, read_passed_on
 
@@ -336,13 +336,13 @@ def ablation_after(changes: Mapping[str, Value], shown: Mapping[str, Value]) -> 
     """
     layer, source = str(changes.get("layer", shown["layer"])), str(shown["ablated_in"])
     moves = layer != shown["layer"]
-    leaves = source != links.HERE and changes.get("view", shown["view"]) != shown["view"]
+    leaves = source != HERE and changes.get("view", shown["view"]) != shown["view"]
     if moves and not leaves and layer == source:
-        return {"ablated_in": links.HERE, "later_layer": links.NEXT}
-    stays = source != links.HERE and layer in links.later_layer_options(source)
+        return {"ablated_in": HERE, "later_layer": NEXT}
+    stays = source != HERE and layer in links.later_layer_options(source)
     if not leaves and (stays or not moves):
         return {}
-    return {"ablated": (), "ablated_in": links.HERE, "later_layer": links.NEXT}
+    return {"ablated": (), "ablated_in": HERE, "later_layer": NEXT}
 
 
 def _view() -> View:

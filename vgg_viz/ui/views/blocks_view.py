@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.links import FEWEST_CHANNELS
+from vgg_viz.fields import FEWEST_CHANNELS
 from vgg_viz.model.architecture import VGG19, format_shape
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import Run, script_weights
-from vgg_viz.links import PAGE_CHANNELS, PAGE_FILTERS
+from vgg_viz.fields import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.preprocessing import PREPROCESSINGS

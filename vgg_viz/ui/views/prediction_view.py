@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure, signed
+from vgg_viz.fields import EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
 from vgg_viz.interpretability.class_evidence.own_head import OwnHead
-from vgg_viz.links import EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.networks import NETWORKS, NetworkChoice

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.fields import MOST_SEEDS
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizationSpec, image_side
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,
     Parametrization,
 )
-from vgg_viz.links import MOST_SEEDS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NetworkChoice

@@ -12,8 +12,8 @@ import streamlit as st
 
 from vgg_viz import links
 from vgg_viz.export.appearance import COLOR_MAPS, SCALES
+from vgg_viz.fields import BLOCKS, LAYERS
 from vgg_viz.interpretability.map_orders import ORDERS
-from vgg_viz.links import BLOCKS, LAYERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.preprocessing import PREPROCESSINGS

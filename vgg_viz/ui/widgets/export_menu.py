@@ -11,7 +11,7 @@ import streamlit as st
 from vgg_viz.export.formats import FORMATS, SHAPES, Export, ExportFormat, SheetShape
 from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Tiles
-from vgg_viz.links import VISIT_FIELDS
+from vgg_viz.fields import VISIT_FIELDS
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import labels

@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.downloads.fetching import FileUnavailable
+from vgg_viz.fields import FIELDS, OWN, PICTURES, ROBIN
 from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
 from vgg_viz.image_io.limits import ImageFileError
-from vgg_viz.links import FIELDS, OWN, PICTURES, ROBIN
 from vgg_viz.option import labels
 from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state

@@ -10,9 +10,9 @@ from pathlib import Path
 import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable, download, private_folder
+from vgg_viz.fields import PICTURES, ROBIN
 from vgg_viz.image_io.input_image import InputImage, PictureOptions
 from vgg_viz.image_io.limits import MAX_BYTES, ImageFileError
-from vgg_viz.links import PICTURES, ROBIN
 from vgg_viz.samples import PictureFile
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
 

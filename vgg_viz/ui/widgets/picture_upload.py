@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from vgg_viz.fields import FIELDS, SOURCES
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
-from vgg_viz.links import FIELDS, SOURCES
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import controls, stored_pictures, uploads
 from vgg_viz.ui.widgets.text_blocks import escape

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.links import FIELDS, OWN
+from vgg_viz.fields import FIELDS, OWN
 from vgg_viz.ui import state
 
 if TYPE_CHECKING:
