@@ -5,8 +5,10 @@ from unittest.mock import Mock, call
 import pytest
 import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from vgg_viz.ui.page import client_messages, process
@@ -109,6 +111,32 @@ def test_a_fragment_waits_for_what_an_ended_run_has_still_to_send(monkeypatch, s
     later = [call(handled, session, message)] * waits
     assert session._event_loop.call_soon.mock_calls == later
     assert handled.mock_calls == [call(session, message)] * (not waits)
+
+
+def element(index: int, fragment: str = "") -> ForwardMsg:
+    message = ForwardMsg()
+    message.metadata.delta_path[:] = [1, index]
+    message.delta.new_element.text.body = f"{index}"
+    message.delta.fragment_id = fragment
+    return message
+
+
+def test_a_fragments_run_drops_no_element_that_waits_to_be_sent():
+    process.prepare()
+    queue, waiting = ForwardMsgQueue(), [element(0), element(1, "view"), element(2)]
+    for message in waiting:
+        queue.enqueue(message)
+    queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["view"])
+    queue.enqueue(again := element(1, "view"))
+    assert queue.flush() == [*waiting, again]  # without the second, the third has no place
+
+
+def test_a_whole_run_drops_the_elements_of_the_run_before():
+    process.prepare()
+    queue = ForwardMsgQueue()
+    queue.enqueue(element(0))
+    queue.clear(retain_lifecycle_msgs=True)
+    assert queue.is_empty()
 
 
 def test_clearing_streamlits_caches_leaves_what_viewers_share():

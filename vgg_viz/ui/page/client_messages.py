@@ -1,4 +1,4 @@
-"""Bounds and order of what a browser may send: kinds of messages, and the length of their values.
+"""Bounds of what a browser may send, and the order of messages from and to it.
 
 Any client can send any message of Streamlit's protocol. Some act on the entire server, such as
 ``clear_cache``, and Streamlit enforces the length of a text field in the browser only.
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 # Messages that the page itself sends; the others change or read the server.
@@ -25,11 +26,31 @@ MOST_BYTES = 131_072  # of one widget's state; 200 files uploaded at once take a
 MOST_LETTERS = 16_384  # of the URL and of its query string
 
 _handle = AppSession.handle_backmsg
+_clear = ForwardMsgQueue.clear
 
 
 def prepare() -> None:
-    """Make Streamlit handle only messages that are within the bounds."""
+    """Make Streamlit handle only messages that are within the bounds, and lose no elements."""
     AppSession.handle_backmsg = _handle_bounded  # type: ignore[assignment, method-assign]
+    ForwardMsgQueue.clear = _clear_for_whole_runs  # type: ignore[assignment, method-assign]
+
+
+@wraps(_clear)
+def _clear_for_whole_runs(
+    queue: ForwardMsgQueue,
+    retain_lifecycle_msgs: bool = False,
+    fragment_ids_this_run: list[str] | None = None,
+) -> None:
+    """Clear a queue of messages to the browser, but keep all of them if a fragment is to run.
+
+    Streamlit would drop the fragment's elements that the run before it made and that are not sent
+    yet. Elements after or within them then have no place in the browser, and are lost with "Bad
+    delta path index" or "'setIn' cannot be called".
+    """
+    if fragment_ids_this_run:
+        queue._delta_index_map = {}  # what the fragment makes follows what is waiting
+    else:
+        _clear(queue, retain_lifecycle_msgs, fragment_ids_this_run)
 
 
 @wraps(_handle)
