@@ -467,10 +467,11 @@ def test_attributions_are_as_the_tour_says(trained_network, untrained_network):
     assert like[2] > 0.6
     assert np.corrcoef(found[2].values.ravel(), found[3].values.ravel())[0, 1] > 0.95
     # Without training, the map is zero there, and the value before ReLU is negative.
-    assert "map 6 is 0: its value before ReLU is negative" in step.untrained.text
+    assert "map 6 of block 3 is 0, since its value before ReLU is negative" in step.untrained.text
     assert attributed(untrained_network, page["channel"], "input_x_gradient").value < 0
     added = attributed(trained_network, page["channel"], "input_x_gradient")
-    numbers = (f"{added.total:+,.0f}", f"{sum(added.biases.values()):+,.0f}", f"{added.value:,.0f}")
+    biases = sum(added.biases.values())
+    numbers = [f"{number:,.0f}" for number in (added.total, biases, added.value)]
     assert all(number in step.words.answer for number in numbers)
 
 

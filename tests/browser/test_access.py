@@ -25,7 +25,7 @@ PLACES = {
     "ablated": f"{MAPS}&channel=12&ablated=4%2C12",
     "prediction": "view=prediction&against=3",
     "conclusion": "view=conclusion",
-    "tour": "tour=5&answer=true",
+    "tour": "tour=6&answer=true",
     "lecture": f"{MAPS}&lecture=true",
     "lecture on a tour": "tour=2&lecture=true",
 }

@@ -300,7 +300,7 @@ def tile_side(page: Page) -> float:
     return page.locator(".st-key-maps-mosaic .hovered").bounding_box()["width"]
 
 
-@pytest.mark.parametrize("query", ["view=maps&layer=block3_conv4", "tour=4", "tour=7"])
+@pytest.mark.parametrize("query", ["view=maps&layer=block3_conv4", "tour=4", "tour=8"])
 def test_a_lecture_makes_no_tile_smaller(visit, query):
     viewport = {"width": 1024, "height": 768}
     smaller = tile_side(visit(query, viewport=viewport))

@@ -19,7 +19,7 @@ LINKS = {
     "&back_to=input&attribution=gradient&sanity=true",
     "prediction": "view=prediction&classes=7&class=285&against=0&evidence=hirescam"
     "&important_maps=5&side=against",
-    "tour": "tour=5&answer=true&view=maps&picture=test-pattern&maps=16",
+    "tour": "tour=6&answer=true&view=maps&picture=test-pattern&maps=16",
 }
 MORE_LINKS = {
     "maps": "view=maps&picture=coffee&fit=crop&stored=true&layer=block2_conv2&maps=7&scale=layer"

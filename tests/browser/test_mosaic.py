@@ -82,7 +82,7 @@ def test_the_tip_under_a_resting_pointer_tells_the_new_layers_numbers(visit):
     expect(tip).to_be_visible()
 
 
-@pytest.mark.parametrize("place", cases({"lecture": LECTURE}, {"tour": "tour=5"}))
+@pytest.mark.parametrize("place", cases({"lecture": LECTURE}, {"tour": "tour=6"}))
 def test_tiles_do_not_shrink_when_one_zooms_in(visit, open_page, place):
     whole = tile_side(grid(visit(place)))
     # As a browser does it: fewer, larger pixels in a window of the same size.

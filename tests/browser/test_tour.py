@@ -145,7 +145,7 @@ def test_esc_closes_what_is_open_first(open_page):
     expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
 
 
-@pytest.mark.parametrize("query", ["view=maps&maps=64", "view=filters", "tour=4", "tour=8"])
+@pytest.mark.parametrize("query", ["view=maps&maps=64", "view=filters", "tour=4", "tour=14"])
 @pytest.mark.parametrize("width", cases({"1100": 1100}, {"1920": 1920}))
 def test_nothing_lies_over_a_lectures_words(visit, query, width):
     size = {"width": width, "height": 720}
@@ -174,7 +174,7 @@ def overlap(one, other):
 
 @pytest.mark.parametrize("lecture", ["true", "false"])
 def test_the_photograph_that_a_step_speaks_of_is_in_sight(visit, lecture):
-    page = visit(f"tour=6&lecture={lecture}")
+    page = visit(f"tour=7&lecture={lecture}")
     expect(page.locator("canvas[data-shown]")).to_be_visible()
     settle(page)
     photographs = page.get_by_alt_text(sample("hopper").alt).all()

@@ -64,7 +64,7 @@ SHOTS = (
     ),
     Shot("architecture", "view=architecture", scheme="dark"),
 )
-LECTURE = Shot("lecture", "tour=8&lecture=true", size=(1280, 720))
+LECTURE = Shot("lecture", "tour=8&lecture=true&answer=true", size=(1280, 720))
 
 
 def take(address: str, shots: Sequence[Shot]) -> None:
