@@ -66,6 +66,22 @@ def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
     expect(page.get_by_text("Showing Cat until you add a picture")).to_be_visible()
 
 
+def test_a_reload_shows_it_again_and_another_tab_does_not(open_page):
+    page = open_page(LINK)
+    give(page, photo("red"))
+    choose(page, "Coffee")
+    shows(page, "Coffee")
+    page.reload()
+    choose(page, "Your own")
+    shows(page, "Your picture")
+    page.reload()
+    shows(page, "Your picture")
+    token = page.evaluate("Object.values({ ...sessionStorage }).join()")
+    assert not any(word in page.url for word in token.split(","))
+    other = open_page(page.url.partition("?")[2])
+    shows(other, "Cat")
+
+
 def test_a_tour_gives_the_picture_back(open_page):
     page = open_page("tour=3")
     give(page, photo("red"))

@@ -145,7 +145,8 @@ def captions(page: AppTest) -> list[str]:
     return [element.value for element in page.main.caption]
 
 
-UNSEEN = ("keys", "dropping", "optimization-pulse", "patches-pulse")  # components that show nothing
+# Components that show nothing.
+UNSEEN = ("keys", "dropping", "tab-token", "optimization-pulse", "patches-pulse")
 
 
 def payloads(page: AppTest) -> dict[str, bytes]:

@@ -14,7 +14,8 @@ One image's maps in all 16 layers take 59 MB and its block inputs 6 MB more, so 
 viewers share is computed once. Complete layers' filters, 80 MB together, are not cached.
 
 Streamlit's memory per viewer comes on top: 0.3 MB for the session, and until they are decoded,
-uploaded files of 100 MB at most. Up to 20 images uploaded together then take 6 MB at most.
+uploaded files of 100 MB at most. Up to 20 images uploaded together then take 6 MB at most. For
+reloads, those of viewers who have left are kept, 32 MB at most (`kept_uploads`).
 
 `WORKING_BYTES`, the memory that a server needs besides its caches, follows from measurements of
 `make load` (docs/performance.md): 854 MB after one viewer's first maps, and at most 1,441 MB with
@@ -45,6 +46,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from vgg_viz.serving.cache import Cache
+    from vgg_viz.serving.kept_uploads import KeptUploads
 
 VARIABLE = "VGG_VIZ_MEMORY_MB"
 MEGABYTE = 10**6
@@ -177,7 +179,7 @@ class MemoryGuard:
         self._last = -PAUSE_SECONDS
         self._tidied = -TIDY_SECONDS
 
-    def free_if_short(self, *caches: Cache) -> bool:
+    def free_if_short(self, *caches: Cache | KeptUploads) -> bool:
         """Halve the given caches and free memory if it is short; return whether that was done.
 
         Call it before a large computation. With enough memory it takes 0.1 ms.

@@ -11,6 +11,7 @@ from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import Weights, WeightsError
 from vgg_viz.serving.background_files import DenseLoader
 from vgg_viz.serving.cache import Cache
+from vgg_viz.serving.kept_uploads import KeptUploads
 from vgg_viz.serving.loading import Loader, OnProgress
 from vgg_viz.serving.locks import FairLock
 from vgg_viz.serving.memory import MemoryGuard, cache_bytes
@@ -27,6 +28,7 @@ class Shared:
         budgets = cache_bytes(limit)
         self.values = Cache(budgets.values)  # arrays and numbers, such as feature maps
         self.drawn = Cache(budgets.drawn)  # mosaics
+        self.kept_uploads = KeptUploads()  # for reloads
         self.network_lock = FairLock()  # held during every forward and backward pass
         self.dense_lock = FairLock()  # held while the dense layers are read from disk
         # Held by a job in time slices. Short jobs do not wait for long ones.
@@ -43,7 +45,7 @@ class Shared:
 
     def make_room(self) -> None:
         """Evict cached values, and networks that are not in use, if memory is short."""
-        if self.memory.free_if_short(self.values, self.drawn):
+        if self.memory.free_if_short(self.values, self.drawn, self.kept_uploads):
             self._release_own(1)
 
     def loader(self, choice: NetworkChoice) -> Loader | None:

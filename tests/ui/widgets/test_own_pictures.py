@@ -81,16 +81,15 @@ def test_added_pictures_are_searched_for_top_patches_until_removed():
     assert error.value.replace("\\", "") == "Could not read as a picture: “bad <b>.png”."
     assert "top patches from 3 images, 2 of them yours (not" in texts(page)
     caption = page.sidebar.caption[-1].value
-    assert caption.startswith("Your 2 pictures are kept until you close the page.")
-    assert caption.endswith("Other viewers cannot see them, and links do not include them.")
+    assert caption.startswith("2 pictures are yours. Other viewers cannot see them, and links do")
+    assert caption.endswith("A reload keeps them, up to 2 hours after your last action.")
     assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
     press(page, "own-several-remove")
     assert "top patches from this page's 1 image (not" in texts(page)
     assert not page.error
     upload_together(page, files[:1])
     caption = page.sidebar.caption[-1].value
-    assert caption.startswith("Your picture is kept")
-    assert caption.endswith("Other viewers cannot see it, and links do not include it.")
+    assert caption.startswith("One picture is yours. Other viewers cannot see it,")
     assert "Remove it" in [one.label for one in page.sidebar.button]
 
 

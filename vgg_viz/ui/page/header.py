@@ -6,8 +6,8 @@ from vgg_viz.fields import FIELDS
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 from vgg_viz.ui import state
 from vgg_viz.ui.page import keys, tour_panel
-from vgg_viz.ui.state import mode, tour_steps
-from vgg_viz.ui.widgets import components, controls
+from vgg_viz.ui.state import mode, reloads, tour_steps
+from vgg_viz.ui.widgets import components, controls, stored_pictures
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
@@ -17,6 +17,7 @@ MAX_PROBLEMS = 3  # of a link, shown one by one
 
 def sync() -> None:
     """Sync the page's state with the URL, at the start of every script run."""
+    reloads.touch()
     if state.sync():
         tour_steps.sync()
 
@@ -34,10 +35,19 @@ def show() -> str:
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
+    token = components.pack({"token": reloads.token()})
+    components.mount("tab", reloads.COMPONENT, token, restore_uploads)
     view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     if not mode.in_lecture() or mode.controls_are_open():
         show_problems()
     return view
+
+
+def restore_uploads() -> None:
+    """Take over what the viewer uploaded before a reload of the tab (widget callback)."""
+    reloads.restore()
+    if state.last_own() is None and (stored := stored_pictures.stored()):
+        state.change({"own": max(stored)})
 
 
 def tools() -> None:

@@ -16,6 +16,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from vgg_viz.serving.kept_uploads import HOURS
+from vgg_viz.ui.state.shared_instance import shared_if_created
 from vgg_viz.ui.widgets.uploads import MOST_TOGETHER, NO_ROOM
 
 SECONDS_MORE = 1.0  # after which a page that was left is certainly one to drop
@@ -52,7 +54,10 @@ def _save_for_a_while(storage: MemorySessionStorage, page: SessionInfo) -> None:
     cache = cast("TTLCache[str, SessionInfo]", storage._cache)
     cache._on_remove = end
     _save(storage, page)
-    asyncio.get_running_loop().call_later(cache.ttl + SECONDS_MORE, cache.expire)
+    loop = asyncio.get_running_loop()
+    loop.call_later(cache.ttl + SECONDS_MORE, cache.expire)
+    if created := shared_if_created():
+        loop.call_later(3600 * HOURS + SECONDS_MORE, created.kept_uploads.expire)
 
 
 def end(name: str, page: SessionInfo) -> None:

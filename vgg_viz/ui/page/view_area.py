@@ -10,7 +10,7 @@ import streamlit as st
 
 from vgg_viz.ui import state
 from vgg_viz.ui.page import errors, header, tour_panel
-from vgg_viz.ui.state import mode, tour_steps
+from vgg_viz.ui.state import mode, reloads, tour_steps
 from vgg_viz.ui.widgets import picture_chooser
 from vgg_viz.views import VIEWS
 
@@ -48,4 +48,4 @@ def around() -> tuple[object, ...]:
     fields = tuple(state.value(field) for field in AROUND)
     view = VIEWS[str(state.value("view"))]
     more = picture_chooser.is_needed(view), state.shows_own_picture(), tour_steps.is_own()
-    return *fields, *more, mode.controls_are_open(), *state.link_problems()
+    return *fields, *more, mode.controls_are_open(), reloads.token(), *state.link_problems()

@@ -11,6 +11,7 @@ st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 - `component_values`: checks of the values that the page's custom components send
 - `mode`: lecture mode, tour or neither
 - `tour_steps`: the viewer's step of a tour, and the values that the step sets
+- `reloads`: the viewer's uploads after a reload of their tab
 - `page_url`: URL of the page in the viewer's browser
 - `page_run`: one script run, which shows waiting and progress on the page
 - `shared_instance`: the one instance of the state that all viewers share

@@ -10,7 +10,7 @@ import streamlit as st
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import stored_pictures, uploads
-from vgg_viz.ui.widgets.picture_upload import UPLOADED
+from vgg_viz.ui.widgets.picture_upload import UPLOADED, privacy
 from vgg_viz.ui.widgets.stored_pictures import MAX_PICTURES, has_room, store
 from vgg_viz.ui.widgets.text_blocks import escape
 
@@ -50,11 +50,8 @@ def choose() -> None:
 
 def show_stored(count: int) -> None:
     """Show how many pictures are stored, who can see them, and a button that removes them."""
-    which, them = ("picture is", "it") if count == 1 else (f"{count} pictures are", "them")
-    st.caption(
-        f"Your {which} kept until you close the page. Other viewers cannot see {them}, "
-        f"and links do not include {them}."
-    )
+    which, them = ("One picture is", "it") if count == 1 else (f"{count} pictures are", "them")
+    st.caption(f"{which} yours. {privacy(them)}")
     st.button(f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove)
 
 

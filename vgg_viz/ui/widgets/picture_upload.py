@@ -9,7 +9,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vgg_viz.fields import FIELDS, SOURCES
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
+from vgg_viz.serving.kept_uploads import HOURS
 from vgg_viz.ui import state
+from vgg_viz.ui.state import reloads
 from vgg_viz.ui.widgets import controls, stored_pictures, uploads
 from vgg_viz.ui.widgets.text_blocks import escape
 
@@ -67,10 +69,15 @@ def show(key: str, title: str, *, camera: bool = True) -> None:
 def privacy_note(key: str) -> str:
     """Return a note that only the viewer can see their picture."""
     if own_picture(key) or state.was_chosen(key):
-        return "Other viewers cannot see it, and links do not include it."
+        return privacy("it")
+    return "Links do not include your own picture. If it was yours, please add it again."
+
+
+def privacy(pictures: str) -> str:
+    """Return a note on who can see a viewer's pictures, and for how long; "it" or "them"."""
     return (
-        "Links do not include your own picture. It is removed when you reload the page or lose "
-        "the connection for long. If it was yours, please add it again."
+        f"Other viewers cannot see {pictures}, and links do not include {pictures}. A reload keeps "
+        f"{pictures}, up to {HOURS} hours after your last action."
     )
 
 
@@ -88,6 +95,7 @@ def accept(key: str, widget: str, title: str) -> None:
             state.change({"own": stored_pictures.keep(picture)})
         else:
             st.session_state[f"own-{key}"] = picture
+            reloads.keep(f"own-{key}")
     except ImageFileError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
     uploads.free([file])
@@ -103,4 +111,5 @@ def remove(key: str) -> None:
     if key == "picture" and number:
         stored_pictures.remove_and_leave([number])
     else:
+        reloads.keep(f"own-{key}")
         state.change({key: FIELDS[key].default})

@@ -13,6 +13,7 @@ import streamlit as st
 
 from vgg_viz.fields import FIELDS, OWN
 from vgg_viz.ui import state
+from vgg_viz.ui.state import reloads
 
 if TYPE_CHECKING:
     from vgg_viz.image_io.images import DecodedImage
@@ -49,7 +50,9 @@ def store(picture: DecodedImage) -> int | None:
         return None
     # Not a number that the opened link has: it was another picture of an earlier visit.
     number: int = max(st.session_state.get(NUMBERED, 0), state.last_own() or 0) + 1
-    st.session_state[STORED], st.session_state[NUMBERED] = {**others, number: picture}, number
+    st.session_state[NUMBERED] = number
+    reloads.keep(NUMBERED)
+    _hold({**others, number: picture})
     return number
 
 
@@ -67,9 +70,12 @@ def picture_digests(picture: DecodedImage) -> dict[object, str]:
 
 def remove(numbers: list[int]) -> None:
     """Remove pictures by their numbers."""
-    st.session_state[STORED] = {
-        number: one for number, one in stored().items() if number not in numbers
-    }
+    _hold({number: one for number, one in stored().items() if number not in numbers})
+
+
+def _hold(pictures: Mapping[int, DecodedImage]) -> None:
+    st.session_state[STORED] = pictures
+    reloads.keep(STORED)
 
 
 def remove_and_leave(numbers: list[int]) -> None:

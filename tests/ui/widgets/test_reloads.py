@@ -1,0 +1,86 @@
+"""Uploads after a reload: a new session of the same tab shows them, and no other one does."""
+
+from tests.load.widgets import TRIGGER_PREFIX, TRIGGER_SUFFIX
+from tests.support.image_files import photo
+from tests.support.pages import link_of, open_page, payloads, press, texts, unpacked, upload
+from tests.support.truth import MAPS
+from vgg_viz.ui.state import reloads
+
+OWN = {**MAPS, "maps": "1", "picture": "own"}
+
+
+def tab_of(page):
+    """Return the component that holds the token in the browser's tab."""
+    return next(one for one in page.get("bidi_component") if one.key == reloads.COMPONENT)
+
+
+def token_of(page):
+    """Return the token that the browser has got."""
+    return unpacked(tab_of(page).proto.bytes)[0]["token"]
+
+
+def answer(page, token):
+    """Send a token from the tab that the page is open in, as after a reload; return the page."""
+    states = page._tree.get_widget_states()
+    state = states.widgets.add(id=f"{TRIGGER_PREFIX}{tab_of(page).proto.id}{TRIGGER_SUFFIX}")
+    state.json_trigger_value = f'[{{"event": "picked", "value": "{token}"}}]'
+    page._tree = page._run(states)._tree
+    assert not page.exception
+    return page
+
+
+def reloaded(page, **query):
+    """Return the page in a new session of the same tab, opened from its link or another one."""
+    return answer(open_page(**(query or OWN | {"own": "1"})), token_of(page))
+
+
+def test_a_reload_shows_the_uploaded_picture_again():
+    before = upload(open_page(**OWN), photo("red"))
+    page = open_page(**OWN, own="1")
+    assert "Cat (stretched" in texts(page)
+    answer(page, token_of(before))
+    assert link_of(page) == link_of(before)
+    assert payloads(page)["maps-mosaic"] == payloads(before)["maps-mosaic"]
+    # Once more, from the new session; and its next upload has the next number.
+    again = upload(reloaded(page), photo("blue"))
+    assert "own=2" in link_of(again)
+
+
+def test_a_picture_that_the_link_does_not_name_is_there_when_it_is_chosen():
+    before = upload(open_page(**OWN), photo("red"))
+    page = reloaded(before, **OWN | {"picture": "coffee"})
+    assert "Coffee (stretched" in texts(page)
+    assert "own=1" in link_of(reloaded(before, **OWN))
+
+
+def test_the_other_picture_of_a_comparison_comes_back_too():
+    query = {**OWN, "picture": "cat", "compare": "picture", "other": "own"}
+    before = upload(open_page(**query), photo("red"))
+    assert token_of(before)
+    page = reloaded(before, **query)
+    assert payloads(page)["compared-other"] == payloads(before)["compared-other"]
+    press(page, "own-remove-other")
+    assert "Your other picture" not in texts(reloaded(before, **query))
+
+
+def test_no_other_token_shows_a_picture():
+    first, second = (upload(open_page(**OWN), photo(color)) for color in ("red", "blue"))
+    assert len({token_of(first), token_of(second)}) == 2
+    assert len(token_of(first)) == 22  # 128 bits in base64
+    for token in ("", "unknown", token_of(first)[:-1], token_of(first) + "="):
+        assert "Your picture" not in texts(answer(open_page(**OWN, own="1"), token))
+    # A session that has uploads of its own takes no others.
+    shown = payloads(second)["maps-mosaic"]
+    assert payloads(answer(second, token_of(first)))["maps-mosaic"] == shown
+
+
+def test_a_page_without_uploads_has_no_token():
+    page = open_page(**OWN | {"picture": "cat"})
+    assert token_of(page) == ""
+    assert reloads.TOKEN not in page.session_state
+
+
+def test_a_removed_picture_is_not_kept():
+    before = upload(open_page(**OWN), photo("red"))
+    token = token_of(press(before, "own-remove-picture"))
+    assert "Your picture" not in texts(answer(open_page(**OWN, own="1"), token))
