@@ -26,6 +26,20 @@ JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner
 # Soft hyphen, zero-width space, marks of direction, word joiner and byte order mark.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _LEFTWARD = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+# What runs from left to right in a line of either direction: numbers and Latin words with an
+# operator, or a number with a sign. Code spans, addresses and a list's numbers stay as they are.
+_WORD = r"[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
+_NUMBER = r"(?:\d(?:[\d.,٫٬]*\d)?(?:%|×(?! ?[\dA-Za-z]))?)"
+_OPERAND = rf"(?:{_WORD}|[+−-]?{_NUMBER})"
+_OPERATOR = r" ?[×=+−/÷≈≤≥<>:–-] ?"
+_KEPT = r"`[^`]*`|\]\([^)]*\)|https?://\S+|^\s*\d+[.)](?=\s)"
+_FORMULA = re.compile(
+    rf"(?P<kept>{_KEPT})|{_OPERAND}(?:(?:{_OPERATOR}| ){_OPERAND})*", re.MULTILINE
+)
+_HAS_OPERATOR = re.compile(rf"[×=+−÷≈≤≥<>]|{_NUMBER}{_OPERATOR}{_OPERAND}|^-\d")
+ISOLATE, END = "\u2066", "\u2069"  # left to right, apart from the text around it; invisible
+NO_BREAK = "\u00a0"  # a space at which no line ends
+LONGEST_UNBROKEN = 24  # of formulas, in letters
 _LEFTWARD_WORDS = re.compile(rf"[{_LEFTWARD}]([{_LEFTWARD}{JOINERS}\s]*[{_LEFTWARD}])?")
 
 
@@ -86,6 +100,27 @@ def rightward(line: str) -> str:
     keeps its place in the line, by invisible marks.
     """
     return _LEFTWARD_WORDS.sub(rf"{MARK}\g<0>{MARK}", line)
+
+
+def leftward(text: str) -> str:
+    """Return a Markdown text that runs from right to left, with its formulas from left to right.
+
+    Without the invisible marks, ``224 × 112`` would be shown as ``112 × 224`` in Persian. A short
+    formula stays on one line.
+
+    >>> leftward("3×3") == "\u20663×3\u2069"
+    True
+    """
+    return _FORMULA.sub(_isolated, text)
+
+
+def _isolated(found: re.Match[str]) -> str:
+    text = found[0]
+    if found["kept"] or not _HAS_OPERATOR.search(text):
+        return text
+    if len(text) <= LONGEST_UNBROKEN:
+        text = text.replace(" ", NO_BREAK)
+    return f"{ISOLATE}{text}{END}"
 
 
 def wrap(text: str, length: Callable[[str], float], width: float) -> list[str]:
