@@ -71,7 +71,7 @@ CORE_FILES = {
     "model/dense_layers.py": "the file that weights.py has found",
     "samples.py": "names from its own table",
     "serving/memory.py": "Linux' files about this process",
-    "tours.py": "the bundled tour; others are bytes in memory",
+    "tour_list.py": "the bundled tours, and files of the folder that the host names",
     "export/plain_text.py": "Matplotlib's fonts",
     "image_io/decoding.py": "bytes in memory",
     "image_io/tiff.py": "Linux' list of the libraries in use",

@@ -15,10 +15,12 @@ from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpe
 from vgg_viz.interpretability.experiments.changes import ChosenChange
 from vgg_viz.interpretability.experiments.image_changes import change_pixels
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.samples import SAMPLES
-from vgg_viz.tours import BUILT_IN, Step, StepText, Tour, TourError, built_in, parse, text_for
+from vgg_viz.samples import ASSETS, SAMPLES
+from vgg_viz.tour_list import built_in
+from vgg_viz.tours import Step, StepText, Tour, TourError, parse, text_for
 from vgg_viz.views import VIEWS
 
+BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
 TITLE = 'title = "A tour"\n'
 STEP = '[[step]]\ntitle = "A step"\ntext = "Some words."\npage = "?view=blocks"\n'
 ASKED = STEP + 'question = "Why?"\nanswer = "Because."\n'
@@ -77,6 +79,17 @@ def test_answers_do_not_hold_for_another_network():
     assert text_for(step, "imagenet") == text_for(step, "file") == (step.words, False)
     (step,) = parse(TITLE + ASKED).steps
     assert {text_for(step, shown)[1] for shown in ("imagenet", "untrained", "file", None)} == {True}
+
+
+def test_a_chapter_lasts_until_the_next_one():
+    chapters = ["", 'chapter = "One"\n', "", 'chapter = "Two"\n', 'chapter = "One"\n']
+    steps = parse(TITLE + "".join(STEP + chapter for chapter in chapters)).steps
+    assert [step.chapter for step in steps] == ["", "One", "One", "Two", "One"]
+
+
+def test_a_tour_names_its_language():
+    assert parse(TITLE + STEP).language == "en"
+    assert parse(f'{TITLE}language = "pt-BR"\n{STEP}').language == "pt-BR"
 
 
 # -- what is wrong with one
@@ -152,9 +165,27 @@ WRONG_STEPS = [
     ("outlined: expected numbers, got a text", ANSWERED | {"outlined": '["1"]'}),
     ("outlined: expected numbers, got true or false", ANSWERED | {"outlined": "[true]"}),
     ("outlined: expected numbers, got a number", ANSWERED | {"outlined": "[1.5]"}),
-    ("outlined: expected numbers from 1 to 64, got “65”", ANSWERED | {"outlined": "[65]"}),
-    ("outlined: expected numbers from 1 to 64, got “0”", ANSWERED | {"outlined": "[0]"}),
-    ("from 1 to 64, got a larger one", ANSWERED | {"outlined": f"[{'9' * 4000}]"}),
+    ("from 1 to 64, as the page shows, got “65”", ANSWERED | {"outlined": "[65]"}),
+    ("from 1 to 64, as the page shows, got “0”", ANSWERED | {"outlined": "[0]"}),
+    ("as the page shows, got a larger one", ANSWERED | {"outlined": f"[{'9' * 4000}]"}),
+    ("chapter: expected a text in quotes, got a number", {"chapter": "1"}),
+    ("chapter: expected 1 to 40 characters, got 0", {"chapter": '""'}),
+    ("chapter: expected one line, got 2", {"chapter": '"""\na\nb"""'}),
+]
+# A page, the largest number that it shows, and the smallest.
+SHOWN = [
+    ("view=maps&maps=16", 16, 1),
+    ("view=maps&layer=block2_conv1&maps=512", 128, 1),
+    ("view=maps&layer=block2_conv1&maps=16&order=mean", 128, 1),  # by the picture
+    ("view=maps&maps=9&compare=unchanged&change=mirror", 9, 1),
+    ("view=visualization&maps=9&images=4", 9, 1),
+    ("view=visualization&maps=9&images=4&examples=optimized", 4, 1),
+    ("view=blocks&block_maps=9", 9, 1),
+    ("view=filters&filters=8", 64, 1),  # the first layer's, as colors
+    ("view=filters&layer=block2_conv1&filters=8", 8, 1),
+    ("view=filters&layer=block2_conv1&filters=40&filter_page=2", 32, 17),
+    ("view=filters&layer=block2_conv1&filters=40&filter_page=3", 40, 33),
+    ("view=conclusion&layer=block2_conv1", 128, 1),
 ]
 # What the message says, and the whole file.
 WRONG_FILES = [
@@ -167,7 +198,16 @@ WRONG_FILES = [
     ("The tour: step: expected [[step]] in two pairs of brackets", TITLE + 'step = "one"\n'),
     ("The tour: expected 1 to 100 steps, each under [[step]]", TITLE + "step = []\n"),
     ("Step 1 of the tour: expected a step, got a number", TITLE + "step = [\n 1,\n 2]\n"),
-    ("The tour: expected title or step, got “titel”", 'titel = "x"\n' + STEP),
+    ("The tour: expected title, language or step, got “titel”", 'titel = "x"\n' + STEP),
+    ("The tour: language: expected a text in quotes, got a number", f"{TITLE}language = 1\n{STEP}"),
+    (
+        "The tour: language: expected a code such as en, fa or pt-BR, got “Persian”",
+        f'{TITLE}language = "Persian"\n{STEP}',
+    ),
+    (
+        "Step 4 of the tour: chapter: expected at most 3 chapters, got another",
+        TITLE + "".join(f'{STEP}chapter = "{name}"\n' for name in "abcd"),
+    ),
     ("The tour: expected texts and steps, got lists nested too deeply", "x = " + "[" * 5000),
     ("The tour: expected texts, got a value that cannot be read", "x = " + "9" * 5000),
     ("The tour: expected 1 to 100 steps, each under [[step]], got 101", TITLE + STEP * 101),
@@ -208,6 +248,16 @@ def test_an_invalid_step_ends_in_one_sentence_with_its_number(problem, changes):
 @pytest.mark.parametrize(("problem", "text"), WRONG_FILES, ids=range(len(WRONG_FILES)))
 def test_an_invalid_file_ends_in_one_sentence_with_the_place(problem, text):
     assert problem in error_of(text)
+
+
+@pytest.mark.parametrize(("page", "largest", "smallest"), SHOWN)
+def test_a_step_outlines_only_what_its_page_shows(page, largest, smallest):
+    step = toml_step(**ANSWERED, page=quoted(page), outlined="[{}]")
+    for number in (largest, smallest):
+        parse(TITLE + step.format(number))
+    for number in (largest + 1, smallest - 1):
+        message = error_of(TITLE + step.format(number))
+        assert f"from {smallest} to {largest}, as the page shows, got “{number}”" in message
 
 
 def assert_one_sentence(message):

@@ -44,6 +44,11 @@ PICTURES: Mapping[str, Option] = by_name(
     Option(ROBIN, "Robin"),
     Option(OWN, "Your own"),
 )
+TOURS: Mapping[str, Option] = by_name(
+    Option("walkthrough", "The walkthrough"),
+    Option("your-picture", "Your own picture"),
+    Option("walkthrough-fa", "The walkthrough in Persian"),
+)
 SOURCES: Mapping[str, Option] = by_name(Option("upload", "Upload"), Option("camera", "Camera"))
 LAYERS: Mapping[str, Option] = by_name(
     *(Option(layer.name, layer.title) for layer in VGG19.conv_layers)
@@ -128,7 +133,7 @@ class Choice(Generic[Name]):
 
 @dataclass(frozen=True)
 class Named(Choice[str]):
-    """A field of a link that holds an option, or the name of a network that a server may have."""
+    """A field of a link that holds an option, or a name that only some servers have."""
 
     def read(self, texts: Sequence[str]) -> str:
         """Return the name of an option, or else the text itself if it can be a name."""
@@ -234,7 +239,7 @@ MOST_OWN = 9999  # of a viewer's own pictures, numbered in the order of their up
 CLASS = Number(VGG19.classes - 1, clamps=False, smallest=0)
 
 # Fields that belong to a visit, so links that show the same view again leave them out.
-VISIT_FIELDS = ("tour", "own_tour", "answer", "lecture")
+VISIT_FIELDS = ("tour", "tour_name", "own_tour", "answer", "lecture")
 
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
@@ -299,6 +304,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "experiment": Choice(EXPERIMENTS),
         "lecture": Switch(),
         "tour": Number(MOST_STEPS, clamps=False),
+        "tour_name": Named(TOURS),
         "own_tour": Number(MOST_STEPS),
         "answer": Switch(),
     }

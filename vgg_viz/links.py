@@ -143,6 +143,8 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
         effective["half"] = FIELDS["half"].default
     if effective["picture"] != OWN:
         effective["own"] = None
+    if effective["tour"] is None:
+        effective["tour_name"] = FIELDS["tour_name"].default
     if effective["change"] != COVER:
         effective |= {key: FIELDS[key].default for key in ("cover_row", "cover_column", "fill")}
     source, compared = str(effective["ablated_in"]), effective["compare"] != "none"

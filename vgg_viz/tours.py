@@ -10,37 +10,55 @@ one sentence.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
 from vgg_viz import links
-from vgg_viz.fields import FIELDS, MOST_STEPS, VISIT_FIELDS, Choice, LinkError, Value, shortened
+from vgg_viz.fields import (
+    FIELDS,
+    MOST_STEPS,
+    PAGE_FILTERS,
+    VISIT_FIELDS,
+    Choice,
+    LinkError,
+    Value,
+    shortened,
+)
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
-from vgg_viz.samples import ASSETS
-
-BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
 
 MOST_BYTES = 64_000
 MOST_LINES = 1_000
 MOST_OUTLINED = 16
+MOST_CHAPTERS = 3
 # tomllib's time grows with the square of the parts of a dotted key: minutes for 64 kB.
 MOST_DOTS = 100
 
 LONGEST = {
     "title": 120,
+    "language": 40,
+    "chapter": 40,
     "network": 40,
     "page": 2_000,
     "text": 1_200,
     "question": 600,
     "answer": 600,
 }
-ONE_LINE = ("title", "page", "network")
+ONE_LINE = ("title", "language", "chapter", "page", "network")
+TOUR_KEYS = ("title", "language", "step")
 TEXT_KEYS = ("text", "question", "answer", "outlined")
-STEP_KEYS = ("title", "page", "network", *TEXT_KEYS, "untrained")
+STEP_KEYS = ("title", "chapter", "page", "network", *TEXT_KEYS, "untrained")
+# Field with the number of maps or filters that a view shows, the first ones.
+COUNTS = {
+    "filters": "filters",
+    "maps": "maps",
+    "visualization": "maps",
+    "blocks": "block_maps",
+}
+LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # Fields that must be within the layer: limited to it, they would mean another map or position.
 LAYER_FIELDS = ("channel", "row", "column", "filter_page", "channel_page")
 
@@ -69,6 +87,7 @@ class Step:
     words: StepText
     network: NetworkChoice | None = None  # that the text describes; None for any
     untrained: StepText | None = None  # for the untrained network, where it differs
+    chapter: str = ""  # that the step belongs to; empty if none has begun
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class Tour:
 
     title: str
     steps: tuple[Step, ...]
+    language: str = "en"  # of all its texts, as in HTML
 
 
 class TourError(ValueError):
@@ -98,19 +118,14 @@ def _under(key: str) -> Iterator[None]:
         raise _InvalidError(f"{key}: {error}") from None
 
 
-@lru_cache(maxsize=1)
-def built_in() -> Tour:
-    """Return the tour that comes with the page, parsed."""
-    return parse(BUILT_IN.read_bytes())
-
-
 def parse(text: str | bytes) -> Tour:
     """Parse a tour file, given as text or as bytes in UTF-8; a `TourError` says what is wrong."""
     document, steps = _document(_checked(_decoded(text))), list[Step]()
     place = "The tour"
     try:
-        _refuse_unknown(document, ("title", "step"))
+        _refuse_unknown(document, TOUR_KEYS)
         title, tables = _text(document, "title"), document.get("step", [])
+        language = _language(document)
         if not isinstance(tables, list):
             got = _kind(tables)
             raise _InvalidError(f"step: expected [[step]] in two pairs of brackets, got {got}")
@@ -119,10 +134,10 @@ def parse(text: str | bytes) -> Tour:
             raise _InvalidError(f"expected 1 to {MOST_STEPS} steps, each under [[step]], got {got}")
         for number, step in enumerate(tables, start=1):
             place = f"Step {number} of the tour"
-            steps.append(_step(_table(step, "a step")))
+            steps.append(_step(_table(step, "a step"), steps))
     except _InvalidError as error:
         raise TourError(str(error), place) from None
-    return Tour(title, tuple(steps))
+    return Tour(title, tuple(steps), language)
 
 
 def text_for(step: Step, shown: Shown | None) -> tuple[StepText, bool]:
@@ -201,9 +216,20 @@ def _document(source: str) -> Document:
 # -- the tour
 
 
-def _step(step: Document) -> Step:
+def _language(document: Document) -> str:
+    if "language" not in document:
+        return "en"
+    language = _text(document, "language")
+    if not LANGUAGE.fullmatch(language):
+        got = shortened(language)
+        raise _InvalidError(f"language: expected a code such as en, fa or pt-BR, got {got}")
+    return language
+
+
+def _step(step: Document, before: Sequence[Step]) -> Step:
     _refuse_unknown(step, STEP_KEYS)
-    title, page = _text(step, "title"), _page(_text(step, "page"))
+    title, chapter = _text(step, "title"), _chapter(step, before)
+    page = _page(_text(step, "page"))
     words, network, untrained = _step_text(step, page), None, None
     if "network" in step:
         name = _text(step, "network")
@@ -214,7 +240,18 @@ def _step(step: Document) -> Step:
             table = _table(step["untrained"], "a table of texts")
             _refuse_unknown(table, TEXT_KEYS)
             untrained = _step_text(table, page)
-    return Step(title, page, words, network, untrained)
+    return Step(title, page, words, network, untrained, chapter)
+
+
+def _chapter(step: Document, before: Sequence[Step]) -> str:
+    """Return the chapter that a step belongs to: the one that it begins, or the last step's."""
+    if "chapter" not in step:
+        return before[-1].chapter if before else ""
+    chapter = _text(step, "chapter")
+    begun = {earlier.chapter for earlier in before if earlier.chapter}
+    if len(begun | {chapter}) > MOST_CHAPTERS:
+        raise _InvalidError(f"chapter: expected at most {MOST_CHAPTERS} chapters, got another")
+    return chapter
 
 
 def _step_text(table: Document, page: Mapping[str, Value]) -> StepText:
@@ -236,14 +273,35 @@ def _outlined(numbers: object, page: Mapping[str, Value]) -> tuple[int, ...]:
         raise _InvalidError(f"expected a list of numbers, got {_kind(numbers)}")
     if not 1 <= len(numbers) <= MOST_OUTLINED:
         raise _InvalidError(f"expected 1 to {MOST_OUTLINED} numbers, got {len(numbers)}")
-    largest = links.upper_limit("channel", page) or 0
+    shown = _shown(page)
     for number in numbers:
         if type(number) is not int:  # nor True, which is an int in Python
             raise _InvalidError(f"expected numbers, got {_kind(number)}")
-        if not 1 <= number <= largest:
+        if number not in shown:
             got = shortened(str(number)) if abs(number) < 10**6 else "a larger one"
-            raise _InvalidError(f"expected numbers from 1 to {largest}, got {got}")
+            bounds = f"from {shown[0]} to {shown[-1]}, as the page shows"
+            raise _InvalidError(f"expected numbers {bounds}, got {got}")
     return tuple(numbers)
+
+
+def _shown(page: Mapping[str, Value]) -> range:
+    """Return the numbers of the maps or filters that a page shows, as far as its link tells."""
+    shown = links.effective_values(page)
+    layer, view = VGG19.conv_layer(str(shown["layer"])), str(shown["view"])
+    everything = range(1, layer.filters + 1)
+    key = (
+        "images"
+        if (view, shown["examples"]) == ("visualization", "optimized")
+        else COUNTS.get(view)
+    )
+    # By another order than their numbers, the picture decides which maps come first. The first
+    # layer's filters are also shown as colors, all of them.
+    by_picture = view == "maps" and shown["order"] != FIELDS["order"].default
+    if key is None or by_picture or (view == "filters" and layer.conv_number == 1):
+        return everything
+    first = PAGE_FILTERS * (int(str(shown["filter_page"])) - 1) if view == "filters" else 0
+    last = min(int(str(shown[key])), layer.filters)
+    return range(first + 1, min(last, first + PAGE_FILTERS if view == "filters" else last) + 1)
 
 
 def _table(value: object, what: str) -> Document:

@@ -37,6 +37,7 @@ MORE_LINKS = {
     "deletion curves": "view=prediction&network=untrained&important_maps=4&deletion=true",
     "preprocessing": "view=maps&compare=preprocessing&shown_as=difference&maps=4&channel=2"
     "&row=3&column=4&half=second",
+    "another tour": "tour=2&tour_name=your-picture&view=blocks&blocks=2",
     "camera": "view=maps&picture=own&own=2&own_from=camera",
     "lecture": "view=maps&lecture=true&maps=9",
     "optimized images": "view=visualization&examples=optimized&images=2"

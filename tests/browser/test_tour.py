@@ -8,7 +8,7 @@ from tests.support import REPOSITORY
 from tests.support.reading import listening, settle
 from vgg_viz import links
 from vgg_viz.samples import sample
-from vgg_viz.tours import built_in
+from vgg_viz.tour_list import built_in
 
 pytestmark = pytest.mark.browser
 

@@ -17,11 +17,11 @@ from tests.support.pages import (
     weights_from,
 )
 from tests.support.truth import OfAFile
-from vgg_viz import tours
+from vgg_viz import tour_list
 from vgg_viz.links import read
 from vgg_viz.ui.state import values
 
-STEPS = tours.built_in().steps
+STEPS = tour_list.built_in().steps
 EDGES, TRAINING = 4, 15  # steps that have words of their own for the untrained network
 
 

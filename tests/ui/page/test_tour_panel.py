@@ -6,13 +6,13 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support.pages import choose, link_of, open_page, payloads, press, shown, tiles_of
 from tests.support.truth import LAYER
-from vgg_viz import tours
+from vgg_viz import tour_list, tours
 from vgg_viz.fields import FIELDS, VISIT_FIELDS
 from vgg_viz.links import DEFAULTS, read
-from vgg_viz.ui.page import tour_panel
+from vgg_viz.ui.page import tour_menu, tour_panel
 from vgg_viz.ui.state import tour_steps
 
-STEPS = tours.built_in().steps
+STEPS = tour_list.built_in().steps
 
 
 def assert_at(page: AppTest, number: int, steps=STEPS):
@@ -121,7 +121,7 @@ def test_a_tour_is_opened_from_a_file():
     press(page, "tour-next")
     assert page.success[0].value == "Because."
     choose(page, "tour-other", True)
-    press(page, "tour-own-again")
+    press(page, "tour-named-walkthrough")
     assert_at(page, 1)
     assert read(link_of(page))["tour"] == 1
     open_tour(page, OWN.encode())
@@ -156,6 +156,116 @@ def test_an_invalid_tour_shows_one_message_with_the_place(data, where):
 
 def test_a_file_that_was_read_before_the_connection_was_lost_changes_nothing(monkeypatch):
     state = {"tour-file": DeletedFile("a"), "tour-problem": "it is no tour"}
-    monkeypatch.setattr(tour_panel.st, "session_state", state)
-    tour_panel.open_file()
+    monkeypatch.setattr(tour_menu.st, "session_state", state)
+    tour_menu.open_file()
     assert state["tour-problem"] == "it is no tour"
+
+
+# A tiny tour in Persian: a formula, an answer, a text for the untrained network, two chapters.
+PERSIAN = """
+title = "یک تور"
+language = "fa"
+
+[[step]]
+chapter = "چیست؟"
+title = "فیلتر 3 × 3"
+text = "هر فیلتر 3 × 3 است."
+page = "?view=filters&layer=block1_conv1&filters=4&channels=3"
+question = "چرا؟"
+answer = "چون 3 × 3 = 9."
+
+[[step]]
+chapter = "چه می‌بیند؟"
+title = "نقشه"
+text = "یک نقشهٔ ویژگی."
+page = "?view=maps&maps=4"
+network = "imagenet"
+"""
+
+
+@pytest.fixture
+def hosts_tour(tmp_path, monkeypatch):
+    """Put a tour of two steps in Persian into the host's folder."""
+    (tmp_path / "persian.toml").write_text(PERSIAN, encoding="utf-8")
+    monkeypatch.setenv(tour_list.TOURS_VARIABLE, str(tmp_path))
+    tour_list._offered.cache_clear()
+    yield tours.parse(PERSIAN).steps
+    tour_list._offered.cache_clear()
+
+
+def labels(page):
+    return {button.key: button.label for button in page.button}
+
+
+def test_a_hosts_tour_is_shown_in_its_language(hosts_tour):
+    page = open_page(tour="1", tour_name="persian")
+    one, other = hosts_tour
+    formula = "\u20663\xa0×\xa03\u2069"
+    assert page.subheader[0].value == f"گام 1 از 2 · فیلتر {formula}"
+    assert [part.value for part in page.caption if part.value == one.chapter]
+    assert one.words.text.replace("3 × 3", formula) in [part.value for part in page.markdown]
+    assert labels(page)["tour-next"] == "پاسخ"
+    assert "direction: rtl" in "".join(part.proto.body for part in page.get("html"))
+    press(page, "tour-next")
+    assert page.success[0].value == "چون \u20663\xa0×\xa03\xa0=\xa09\u2069."
+    press(page, "tour-next")
+    assert page.subheader[0].value == f"گام 2 از 2 · {other.title}"
+    assert read(link_of(page))["tour_name"] == "persian"
+    choose(page, "network", "untrained")
+    assert any("شبکهٔ ImageNet" in part.value for part in page.caption)
+    press(page, "tour-leave")
+    assert "tour_name" not in page.query_params
+    press(page, "tour-start")
+    assert_at(page, 1)
+
+
+def test_the_menu_goes_to_any_step_and_tour(hosts_tour):
+    page = open_page(tour="2")
+    choose(page, "tour-other", True)
+    assert labels(page)["tour-named-persian"] == "یک تور"
+    steps = [key for key in labels(page) if str(key).startswith("tour-step-")]
+    assert steps == [f"tour-step-{number}" for number in range(1, len(STEPS) + 1)]
+    press(page, "tour-step-5")
+    assert_at(page, 5)
+    assert "tour-step-5" not in labels(page)  # the menu has closed
+    choose(page, "tour-other", True)
+    press(page, "tour-named-persian")
+    assert link_of(page).startswith("view=filters")
+    assert read(link_of(page))["tour_name"] == "persian"
+    choose(page, "tour-other", True)
+    assert [part.value for part in page.caption if part.value in ("چیست؟", "چه می‌بیند؟")] == [
+        "چیست؟",  # above the step
+        "چیست؟",
+        "چه می‌بیند؟",
+    ]
+    press(page, "tour-named-walkthrough")
+    assert_at(page, 1)
+    assert "tour_name" not in page.query_params
+
+
+def test_the_browsers_language_chooses_the_first_tour(hosts_tour, monkeypatch):
+    monkeypatch.setattr(type(tour_panel.st.context), "locale", "fa-IR")
+    monkeypatch.setattr(tour_list, "TOURS", {})
+    page = open_page()
+    assert labels(page)["tour-start"] == "تور راهنما"
+    press(page, "tour-start")
+    assert page.subheader[0].value.startswith("گام 1 از 2 · ")
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"tour": "2", "tour_name": "gone_away"}, "to the tour **gone\\_away**, which this server"),
+        ({"own_tour": "2"}, "to a tour from a file that this browser does not have"),
+    ],
+    ids=["server", "browser"],
+)
+def test_a_link_to_a_missing_tour_says_so(query, told):
+    page = open_page(view="architecture", **query)
+    (warning,) = page.warning
+    assert told in warning.value
+    assert warning.value.count(". ") == 0
+    assert shown(page, "view") == "architecture"
+    press(page, "tour-start")
+    assert not page.warning
+    assert_at(page, 1)

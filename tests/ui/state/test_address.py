@@ -9,7 +9,7 @@ from tests.support.pages import choose, link_of, open_page, press, run, shown, w
 from tests.support.truth import LAYER, MAPS, controls_of, fingerprint
 from tests.test_links import values_of
 from vgg_viz import samples
-from vgg_viz.fields import FIELDS, Choice, LinkError, Number, Numbers, Several
+from vgg_viz.fields import FIELDS, VISIT_FIELDS, Choice, LinkError, Number, Numbers, Several
 from vgg_viz.links import DEFAULTS, back_to_options, later_layer_options, texts_of
 from vgg_viz.ui.widgets import chosen_network
 
@@ -58,7 +58,8 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
     # Pages of filters have a control that AppTest does not know; "stored" is there for pictures
     # that can be stretched (test_picture_chooser has one); the others are buttons.
     assert set(FIELDS) - seen == {
-        *("filter_page", "channel_page", "stored", "lecture", "tour", "own_tour", "answer"),
+        *("filter_page", "channel_page", "stored", "lecture", "answer"),
+        *("tour", "tour_name", "own_tour"),
         "deletion",  # stands below the evidence
         "half",  # has a control where two maps are compared
         *("cover_row", "cover_column", "own", "ablated_in"),  # are set by uploads and clicks
@@ -85,9 +86,7 @@ def linked(random, names):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_link_sets_all_controls_that_are_on_the_page(seed):
     random = Random(seed)
-    names = [
-        name for name in FIELDS if name not in ("tour", "own_tour", "answer", "lecture", "own_from")
-    ]
+    names = [name for name in FIELDS if name not in (*VISIT_FIELDS, "own_from")]
     values = linked(random, names) | {"network": "untrained", "other_network": "imagenet"}
     for name in ("picture", "other"):
         values[name] = random.choice([sample.name for sample in samples.SAMPLES])

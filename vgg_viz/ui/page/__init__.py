@@ -5,6 +5,7 @@
 - `footer`: version of the page, and the server's memory use with ``?debug`` in the URL
 - `keys`: keyboard shortcuts
 - `tour_panel`: the current tour step's text and buttons
+- `tour_menu`: its menu of tours and steps
 - `style`: style sheets
 - `errors`: message for unexpected errors
 - `client_messages`: bounds and order of what a browser may send

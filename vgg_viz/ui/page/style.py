@@ -19,6 +19,7 @@ def apply() -> None:
         "forced_colors": True,
         "dark_on_paper": st.context.theme.type == "dark",
         "tour": mode.on_tour(),
+        "leftward_tour": mode.tour_runs_left(),
         "lecture": mode.in_lecture(),
         "lecture_controls": mode.controls_are_open(),
         "print": True,
@@ -28,7 +29,7 @@ def apply() -> None:
     st.html(f"<style>{sheets}</style>")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=9)
 def sheet(name: str) -> str:
     """Return the text of a style sheet, given its name without ``.css``."""
     return (FOLDER / f"{name}.css").read_text(encoding="utf-8")

@@ -6,33 +6,39 @@ from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from vgg_viz import links
+from vgg_viz.export.plain_text import leftward
 from vgg_viz.fields import LAYERS, PICTURES
-from vgg_viz.model.networks import NetworkChoice
-from vgg_viz.tours import Step, StepText, Tour, TourError, parse, text_for
+from vgg_viz.languages import is_leftward, words_in
+from vgg_viz.tour_list import first_in, offered
+from vgg_viz.tours import Step, StepText, Tour, text_for
+from vgg_viz.ui.page import tour_menu
 from vgg_viz.ui.state import mode, tour_steps
-from vgg_viz.ui.widgets import uploads
+from vgg_viz.ui.widgets import components
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
 
-NAMES: dict[NetworkChoice | None, str] = {
-    "imagenet": "the ImageNet network",
-    "untrained": "the untrained network",
-}
-
 
 def switch() -> None:
-    """Show the button that starts the built-in tour or leaves the current one."""
-    if tour_steps.current_step() is None:
+    """Show the button that starts a tour in the browser's language or leaves the current one."""
+    current = tour_steps.current_step()
+    if current is None:
+        name = first_in(st.context.locale)
         st.button(
-            "Tour", key="tour-start", icon=":material/tour:", on_click=tour_steps.go, args=(0,)
+            words_in(offered()[name].language).start,
+            key="tour-start",
+            icon=":material/tour:",
+            on_click=tour_steps.begin_named,
+            args=(name,),
         )
     else:
         st.button(
-            "Leave tour", key="tour-leave", icon=":material/close:", on_click=tour_steps.leave
+            words_in(current[0].language).leave,
+            key="tour-leave",
+            icon=":material/close:",
+            on_click=tour_steps.leave,
         )
 
 
@@ -46,6 +52,7 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
     """
     current = tour_steps.current_step()
     if current is None:
+        show_missing()
         yield
         return
     tour, index, answered = current
@@ -62,6 +69,21 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
     panel.complete(view)
 
 
+def show_missing() -> None:
+    """Show that the opened link names a tour that the page does not have."""
+    if tour_steps.lacks_own():
+        st.warning(
+            "This link is to a tour from a file that this browser does not have: start *Tour*, "
+            "then open the file under *Steps and tours*.",
+            icon=":material/tour:",
+        )
+    elif name := tour_steps.lacking():
+        st.warning(
+            f"This link is to the tour **{escape(name)}**, which this server does not have.",
+            icon=":material/tour:",
+        )
+
+
 @dataclass
 class Panel:
     """Panel with a tour step's text: shown before the view, and completed after it.
@@ -69,6 +91,7 @@ class Panel:
     Only the view finds out which network it shows, and a step's text depends on the network.
     """
 
+    tour: Tour
     step: Step
     answered: bool
     words: DeltaGenerator
@@ -84,7 +107,7 @@ class Panel:
         if (words, holds, answer) != self.shown:
             self.shown = words, holds, answer
             with self.words.container():
-                show_words(self.step, words, holds, answer, label)
+                show_words(self.tour, self.step, words, holds, answer, label)
 
     def complete(self, view: str) -> None:
         """Show the parts of the panel that need the view's result: answer and picture."""
@@ -108,9 +131,9 @@ def show_panel(
         in_row = mode.in_lecture()
         parts += st.columns([2, 3]) if in_row else [st.container(), st.container()]
     with parts[0]:
-        st.subheader(f"{index + 1} of {len(tour.steps)} · {escape(step.title)}")
+        show_heading(tour, index)
         if tour_steps.has_diverged(step):
-            show_return(step, index)
+            show_return(tour, index)
         words = st.empty()
     with parts[1]:
         photograph = st.container(key="tour-photograph").empty()
@@ -119,37 +142,55 @@ def show_panel(
         if mode.in_lecture():
             tools()
         else:
-            show_other_tours()
-    panel = Panel(step, answered, words, photograph)
+            tour_menu.show(tour, index)
+    panel = Panel(tour, step, answered, words, photograph)
     panel.show(tour_steps.shown_network(), settled=False)
     return panel
 
 
-def show_words(step: Step, words: StepText, holds: bool, answer: str, label: str | None) -> None:
+def show_heading(tour: Tour, index: int) -> None:
+    """Show a step's chapter, number and title."""
+    step, runs_left = tour.steps[index], is_leftward(tour.language)
+    if step.chapter:
+        st.caption(escape(step.chapter, runs_left=runs_left))
+    number = words_in(tour.language).step.format(number=index + 1, count=len(tour.steps))
+    st.subheader(f"{number} · {escape(step.title, runs_left=runs_left)}")
+    if tour.language != "en":
+        header = {"language": tour.language}
+        components.mount("language", "tour-language", components.pack(header))
+
+
+def show_words(
+    tour: Tour, step: Step, text: StepText, holds: bool, answer: str, label: str | None
+) -> None:
     """Show a tour step's text, question and answer."""
-    if words is step.untrained:
-        st.caption("This text describes the **untrained** network shown here.")
+    words, runs_left = words_in(tour.language), is_leftward(tour.language)
+    direct = leftward if runs_left else str
+    network = words.networks.get(step.network or "", "")
+    if text is step.untrained:
+        st.caption(words.untrained)
     elif not holds:
-        st.caption(f"This text describes {NAMES[step.network]}; you see {escape(label or '')}.")
-    st.markdown(words.text)
-    if words.question:
-        st.markdown(f":material/help: **{words.question}**")
+        st.caption(words.another_network.format(network=network, shown=escape(label or "")))
+    st.markdown(direct(text.text))
+    if text.question:
+        st.markdown(f":material/help: **{direct(text.question)}**")
     if answer and holds:
-        st.success(answer, icon=":material/lightbulb:")
+        st.success(direct(answer), icon=":material/lightbulb:")
     elif answer:
-        st.info(f"The answer holds only for {NAMES[step.network]}.", icon=":material/lightbulb_2:")
+        st.info(words.no_answer.format(network=network), icon=":material/lightbulb_2:")
 
 
-def show_return(step: Step, index: int) -> None:
+def show_return(tour: Tour, index: int) -> None:
     """Show what a tour step is about, and a button that sets the page to the step again."""
+    step, words = tour.steps[index], words_in(tour.language)
     page = links.effective_values({**tour_steps.fields_of(step), **step.page})
     view = VIEWS[str(page["view"])]
     about = [view.label]
     about += [LAYERS[str(page["layer"])].label] * view.shows_layer
     about += [PICTURES[str(page["picture"])].label] * ("picture" in step.page)
-    st.caption(f"You have changed the page. This step is about **{' · '.join(about)}**.")
+    st.caption(words.diverged.format(about=" · ".join(about)))
     st.button(
-        "Return to this step",
+        words.again,
         key="tour-again",
         icon=":material/undo:",
         on_click=tour_steps.go,
@@ -161,9 +202,10 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
     """Show the tour's buttons "Back" and "Next", with their arrow keys."""
     asks = tour_steps.has_answer(tour.steps[index]) and not answered
     last = index + 1 == len(tour.steps)
+    words = words_in(tour.language)
     with st.container(horizontal=True, key="tour-buttons", gap="small"):
         st.button(
-            "Back",
+            words.back,
             key="tour-back",
             shortcut=shortcut("tour-back"),
             width="stretch",
@@ -171,45 +213,10 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
             on_click=tour_steps.back,
         )
         st.button(
-            "Answer" if asks else "Finish" if last else "Next",
+            words.answer if asks else words.finish if last else words.next,
             key="tour-next",
             type="primary",
             shortcut=shortcut("tour-next"),
             width="stretch",
             on_click=tour_steps.forward,
         )
-
-
-def show_other_tours() -> None:
-    """Show a menu in which the viewer can open another tour, and the last file's error."""
-    with st.popover("Another tour", width="stretch", key="tour-other", on_change="rerun") as menu:
-        if not menu.open:
-            return
-        st.file_uploader(
-            "Open a tour from a file",
-            type=["toml"],
-            max_upload_size=1,
-            key="tour-file",
-            on_change=open_file,
-            help="To write a tour, see docs/tours.md in the project.",
-        )
-        uploads.warn("tour")
-        if "tour-problem" in st.session_state:
-            st.error(escape(st.session_state["tour-problem"]), icon=":material/error:")
-        if tour_steps.is_own():
-            go_back = tour_steps.return_to_built_in
-            st.button("Back to the built-in tour", key="tour-own-again", on_click=go_back)
-
-
-def open_file() -> None:
-    """Start the uploaded tour, or keep the error in its file to show (widget callback)."""
-    file = st.session_state.get("tour-file")
-    if isinstance(file, DeletedFile):
-        return  # read before the connection was lost
-    st.session_state.pop("tour-problem", None)
-    if file is None:
-        return
-    try:
-        tour_steps.begin(parse(file.getvalue()))
-    except TourError as error:
-        st.session_state["tour-problem"] = str(error)

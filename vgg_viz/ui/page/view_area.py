@@ -17,7 +17,8 @@ from vgg_viz.views import VIEWS
 SHOWN_AROUND = "values-around-the-view"
 # Fields that the rest of the page depends on.
 AROUND = (
-    *("view", "picture", "own", "own_from", "fit", "stored", "lecture", "tour", "own_tour"),
+    *("view", "picture", "own", "own_from", "fit", "stored"),
+    *("lecture", "tour", "tour_name", "own_tour"),
     *("change", "amount", "cover_row", "cover_column", "fill"),
 )
 

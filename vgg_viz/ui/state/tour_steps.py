@@ -5,12 +5,13 @@ import streamlit as st
 from vgg_viz import links
 from vgg_viz.fields import FIELDS, VISIT_FIELDS, Value
 from vgg_viz.model.networks import NETWORKS
-from vgg_viz.tours import Shown, Step, Tour, built_in, text_for
+from vgg_viz.tour_list import offered
+from vgg_viz.tours import Shown, Step, Tour, text_for
 from vgg_viz.ui import state
 from vgg_viz.ui.state.shared_instance import label_of
 from vgg_viz.views import VIEWS
 
-STEP, OWN_STEP, ANSWER = "tour", "own_tour", "answer"
+STEP, NAME, OWN_STEP, ANSWER = "tour", "tour_name", "own_tour", "answer"
 OWN_TOUR = "opened-tour"
 
 # Fields that a step overrides: the viewer's own choice comes back after it.
@@ -25,22 +26,35 @@ KINDS: dict[str, Shown] = {"ImageNet": "imagenet", "untrained": "untrained"}  # 
 
 
 def is_own() -> bool:
-    """Return whether the viewer is on a tour that they opened from a file, not the built-in one."""
+    """Return whether the viewer is on a tour that they opened from a file, not a named one."""
     return state.number(OWN_STEP) is not None and OWN_TOUR in st.session_state
 
 
 def current_step() -> tuple[Tour, int, bool] | None:
     """Return the tour, the step's index (from 0) and whether the step's answer is shown.
 
-    Returns None without a tour. A link to a step of a tour from a file is ignored unless the viewer
-    has opened that file.
+    Returns None without a tour. A link to a step of a tour that the server lacks, or of one from a
+    file that the viewer has not opened, is ignored.
     """
     own = is_own()
     number = state.number(OWN_STEP if own else STEP)
     if number is None:
         return None
-    tour = st.session_state[OWN_TOUR] if own else built_in()
+    tour = st.session_state[OWN_TOUR] if own else offered().get(str(state.value(NAME)))
+    if tour is None:
+        return None
     return tour, min(number, len(tour.steps)) - 1, state.is_on(ANSWER)
+
+
+def lacks_own() -> bool:
+    """Return whether the link is to a step of a tour from a file that the viewer has not opened."""
+    return state.number(OWN_STEP) is not None and OWN_TOUR not in st.session_state
+
+
+def lacking() -> str:
+    """Return the name of the tour that the link is to, if the server lacks it, else nothing."""
+    name = str(state.value(NAME))
+    return name if state.number(STEP) is not None and name not in offered() else ""
 
 
 def sync() -> None:
@@ -68,16 +82,16 @@ def begin(tour: Tour) -> None:
     _go_to(tour.steps[0], {STEP: None, OWN_STEP: 1})
 
 
-def return_to_built_in() -> None:
-    """Go to the start of the built-in tour (widget callback)."""
-    _go_to(built_in().steps[0], {STEP: 1, OWN_STEP: None})
+def begin_named(name: str) -> None:
+    """Start a tour that the page offers (widget callback)."""
+    _go_to(offered()[name].steps[0], {STEP: 1, NAME: name, OWN_STEP: None})
 
 
 def go(index: int) -> None:
     """Go to a step of the current tour (widget callback)."""
-    own = is_own()
-    tour = st.session_state[OWN_TOUR] if own else built_in()
-    _go_to(tour.steps[index], {OWN_STEP if own else STEP: index + 1})
+    current = current_step()
+    if current:
+        _go_to(current[0].steps[index], {OWN_STEP if is_own() else STEP: index + 1})
 
 
 def _go_to(step: Step, numbers: dict[str, Value]) -> None:

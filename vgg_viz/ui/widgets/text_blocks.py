@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from vgg_viz.export.plain_text import rightward
+from vgg_viz.export.plain_text import leftward, rightward
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.option import Paper
 from vgg_viz.ui import state
@@ -80,15 +80,18 @@ def change_layer(offset: int) -> None:
         state.change({"layer": VGG19.conv_layers[number - 1].name})
 
 
-def escape(text: str) -> str:
+def escape(text: str, *, runs_left: bool = False) -> str:
     r"""Escape every character of a text from outside that Markdown could interpret.
+
+    It becomes part of a line from left to right, or if ``runs_left``, from right to left.
 
     >>> escape("a_b.h5")
     'a\\_b\\.h5'
     >>> escape("חתול 3") == "\u200eחתול\u200e 3"  # the number stays at the right
     True
     """
-    return re.sub(r"[]\\`*_{}[<>()#+\-.!|~:$]", r"\\\g<0>", rightward(unlinked(text)))
+    line = leftward(unlinked(text)) if runs_left else rightward(unlinked(text))
+    return re.sub(r"[]\\`*_{}[<>()#+\-.!|~:$]", r"\\\g<0>", line)
 
 
 def escape_marks(text: str) -> str:
