@@ -12,6 +12,7 @@ from tests.support import REPOSITORY
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
+from vgg_viz.interpretability.decomposition import previous_conv
 from vgg_viz.interpretability.experiments.changes import ChosenChange
 from vgg_viz.interpretability.experiments.image_changes import change_pixels
 from vgg_viz.model.architecture import VGG19
@@ -598,3 +599,80 @@ def test_without_training_map_6_is_nearly_black_and_map_8_shows_the_cat(untraine
     # No map has the eyes, and little else.
     one, other = in_eyes(maps.shape[1])
     assert (maps[:, one | other].sum(axis=1) / maps.sum(axis=(1, 2))).max() < 0.25
+
+
+# -- the tour of any picture, measured on all samples
+
+
+YOUR_PICTURE = parse((BUILT_IN.parent / "your-picture.toml").read_bytes())
+ALL_SAMPLES = [
+    pytest.param(sample.name, marks=() if sample.name in ("cat", "hopper") else pytest.mark.slow)
+    for sample in SAMPLES
+]
+
+
+def your_step(title):
+    (step,) = (step for step in YOUR_PICTURE.steps if step.title.startswith(title))
+    return step
+
+
+def test_the_tour_of_your_picture_names_none_and_asks_in_every_step():
+    assert len(YOUR_PICTURE.steps) == 8
+    for step in YOUR_PICTURE.steps:
+        assert not {"picture", "fit", "own_from"} & set(step.page)
+        assert step.words.answer
+        assert (step.network == "imagenet") == bool(step.untrained)
+        assert not named_in(step.words.answer) or step.network == "imagenet"
+        assert tuple(named_in(step.words.answer)) == step.words.outlined
+
+
+def test_numbers_in_the_tour_of_your_picture_match_the_architecture():
+    second, eighth, last = (VGG19.conv_layers[index] for index in (1, 7, 15))
+    assert (second.receptive_field, eighth.receptive_field, eighth.channels) == (5, 48, 256)
+    assert last.output_shape[0] * last.output_shape[1] == 196
+    assert last.receptive_field > VGG19.input_side
+    pages = [step.page for step in YOUR_PICTURE.steps]
+    assert {page["layer"] for page in pages if "layer" in page} == {second.name, eighth.name}
+    words = " ".join(step.words.text + step.words.answer for step in YOUR_PICTURE.steps)
+    for part in ("5 × 5", "48 × 48", "256 maps", "196", "1,000 classes", "56 × 56 and 14 × 14"):
+        assert part in words
+    middle = your_step("What a value sums").page
+    assert middle["row"] == middle["column"] == eighth.output_shape[0] // 2
+
+
+@pytest.mark.parametrize("name", ALL_SAMPLES)
+def test_one_map_shows_edges_that_are_bright_above_and_dark_below(trained_network, name):
+    step = your_step("Block 1")
+    pixels = load_image(sample_bytes(name))
+    maps = trained_network.feature_maps(pixels, step.page["layer"])[: step.page["maps"]]
+    _, downwards = edges(pixels.astype(float))
+    assert answered(step) == best(correlations(maps.astype(float), (-downwards).clip(0)))
+    own = maps[answered(step) - 1]
+    assert own[downwards < -100].mean() > 30 * own[downwards > 100].mean()
+
+
+@pytest.mark.parametrize("name", ALL_SAMPLES)
+@pytest.mark.parametrize("network", ["trained_network", "untrained_network"])
+def test_no_map_and_no_pixel_alone_decides_the_value_in_the_middle(request, network, name):
+    network, pixels = request.getfixturevalue(network), load_image(sample_bytes(name))
+    page = your_step("What a value sums").page
+    layer, place = VGG19.conv_layer(page["layer"]), page["row"] - 1
+    before = network.feature_maps(pixels, previous_conv(layer).name)
+    kernel = network.model.get_layer(layer.name).get_weights()[0][..., page["channel"] - 1]
+    patch = before[:, place - 1 : place + 2, place - 1 : place + 2]
+    terms = np.einsum("cij,ijc->c", patch.astype(float), kernel.astype(float))
+    assert abs(terms).max() < 0.1 * abs(terms).sum()
+    assert terms.min() < 0 < terms.max()
+    spec = AttributionSpec(layer, page["channel"], place, place, "input", "input_x_gradient")
+    values = outcome(attribute(network, pixels, spec))[0].values
+    assert abs(values).max() < 0.1 * abs(values).sum()
+    assert values.min() < 0 < values.max()
+
+
+def test_without_its_colors_a_gray_picture_stays_as_it_is():
+    page = your_step("Change your picture").page
+    change = ChosenChange(page["change"], page["amount"])
+    pixels = load_image(sample_bytes("hopper"))
+    gray = np.repeat(pixels[..., :1], 3, axis=-1)
+    assert np.array_equal(change_pixels(gray, change), gray)
+    assert not np.ptp(change_pixels(pixels, change), axis=-1).any()
