@@ -11,6 +11,7 @@ from scipy import ndimage
 from tests.support import REPOSITORY
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
+from vgg_viz.fields import MOST_STEPS
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.decomposition import previous_conv
 from vgg_viz.interpretability.experiments.changes import ChosenChange
@@ -18,7 +19,19 @@ from vgg_viz.interpretability.experiments.image_changes import change_pixels
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.samples import ASSETS, SAMPLES
 from vgg_viz.tour_list import built_in
-from vgg_viz.tours import Step, StepText, Tour, TourError, parse, text_for
+from vgg_viz.tours import (
+    LONGEST,
+    MOST_CHAPTERS,
+    MOST_OUTLINED,
+    STEP_KEYS,
+    TOUR_KEYS,
+    Step,
+    StepText,
+    Tour,
+    TourError,
+    parse,
+    text_for,
+)
 from vgg_viz.views import VIEWS
 
 BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
@@ -312,6 +325,27 @@ def test_the_example_in_the_documentation_is_a_tour():
         parse(example_file.replace('layer=block2_conv1&maps=16"', 'layer=17"'))
     quoted = re.search(r"> (Step 1 .*?)\n> (.*)\n", words)
     assert f"{quoted[1]} {quoted[2]}" == str(caught.value)
+
+
+def test_the_documentation_lists_every_key_with_its_limit():
+    words = (REPOSITORY / "docs" / "tours.md").read_text("utf-8")
+    tables = re.findall(r"\| key \| value \| at most \|\n[|-]+\n((?:\|.*\n)+)", words)
+    of_tour, of_step = (
+        {
+            re.sub(r".*[.[](\w+)\]+`.*", r"\1", first).strip(" `"): limit
+            for _, first, *_, limit, _ in (line.split("|") for line in table.splitlines())
+        }
+        for table in tables
+    )
+    assert tuple(of_tour) == TOUR_KEYS
+    assert sorted(of_step) == sorted(STEP_KEYS)
+    for key, limit in [*of_tour.items(), *of_step.items()]:
+        if key in LONGEST:
+            assert limit.startswith(f" {LONGEST[key]:,} characters"), key
+    assert of_tour["step"] == f" {MOST_STEPS} steps "
+    assert of_step["chapter"].endswith(f" {MOST_CHAPTERS} chapters ")
+    assert of_step["outlined"] == f" {MOST_OUTLINED} numbers "
+    assert of_step["untrained"] == " as above "
 
 
 # -- the page's own tour

@@ -1,8 +1,10 @@
 """Uploads after a reload: a new session of the same tab shows them, and no other one does."""
 
+from urllib.parse import parse_qs
+
 from tests.load.widgets import TRIGGER_PREFIX, TRIGGER_SUFFIX
 from tests.support.image_files import photo
-from tests.support.pages import link_of, open_page, payloads, press, texts, unpacked, upload
+from tests.support.pages import choose, link_of, open_page, payloads, press, texts, unpacked, upload
 from tests.support.truth import MAPS
 from vgg_viz.ui.state import reloads
 
@@ -44,6 +46,39 @@ def test_a_reload_shows_the_uploaded_picture_again():
     # Once more, from the new session; and its next upload has the next number.
     again = upload(reloaded(page), photo("blue"))
     assert "own=2" in link_of(again)
+
+
+TOUR = """
+title = "My own"
+
+[[step]]
+title = "First"
+text = "Look."
+page = "?view=blocks"
+
+[[step]]
+title = "Second"
+text = "And there."
+page = "?view=maps&picture=coffee&maps=1"
+"""
+
+
+def test_a_reload_keeps_the_tour_from_a_file_and_its_picture():
+    before = open_page(tour="1")
+    choose(before, "tour-other", True)
+    before.file_uploader(key="tour-file").upload("own.toml", TOUR.encode(), "text/plain").run()
+    press(before, "tour-next")
+    query = parse_qs(link_of(before))
+    page = open_page(**query)
+    assert "this browser does not have" in page.warning[0].value
+    answer(page, token_of(before))
+    assert page.subheader[0].value == "2 of 2 · Second"
+    assert not page.warning
+    assert link_of(page) == link_of(before)
+    # The step lends its picture; the viewer's own choice comes back after it.
+    press(page, "tour-leave")
+    assert "Cat (stretched" in texts(page)
+    assert "this browser does not have" in open_page(**query).warning[0].value
 
 
 def test_a_picture_that_the_link_does_not_name_is_there_when_it_is_chosen():

@@ -45,7 +45,10 @@ def show() -> str:
 
 def restore_uploads() -> None:
     """Take over what the viewer uploaded before a reload of the tab (widget callback)."""
+    lacked_tour = tour_steps.lacks_own()
     reloads.restore()
+    if lacked_tour:
+        tour_steps.sync()
     if state.last_own() is None and (stored := stored_pictures.stored()):
         state.change({"own": max(stored)})
 

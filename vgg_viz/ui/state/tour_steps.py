@@ -8,6 +8,7 @@ from vgg_viz.model.networks import NETWORKS
 from vgg_viz.tour_list import offered
 from vgg_viz.tours import Shown, Step, Tour, text_for
 from vgg_viz.ui import state
+from vgg_viz.ui.state import reloads
 from vgg_viz.ui.state.shared_instance import label_of
 from vgg_viz.views import VIEWS
 
@@ -79,6 +80,7 @@ def sync() -> None:
 def begin(tour: Tour) -> None:
     """Start a tour that the viewer opened from a file (widget callback)."""
     st.session_state[OWN_TOUR] = tour
+    reloads.keep(OWN_TOUR)
     _go_to(tour.steps[0], {STEP: None, OWN_STEP: 1})
 
 
