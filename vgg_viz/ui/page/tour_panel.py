@@ -71,17 +71,16 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
 
 def show_missing() -> None:
     """Show that the opened link names a tour that the page does not have."""
+    sentence = ""
     if tour_steps.lacks_own():
-        st.warning(
+        sentence = (
             "This link is to a tour from a file that this browser does not have: start *Tour*, "
-            "then open the file under *Steps and tours*.",
-            icon=":material/tour:",
+            "then open the file under *Steps and tours*."
         )
     elif name := tour_steps.lacking():
-        st.warning(
-            f"This link is to the tour **{escape(name)}**, which this server does not have.",
-            icon=":material/tour:",
-        )
+        sentence = f"This link is to the tour **{escape(name)}**, which this server does not have."
+    if sentence:
+        st.container(key="missing-tour").warning(sentence, icon=":material/tour:")
 
 
 @dataclass
