@@ -24,7 +24,7 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,
 )
-from vgg_viz.interpretability.map_orders import ORDERS
+from vgg_viz.interpretability.map_orders import PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS, clean_name
 from vgg_viz.model.preprocessing import PREPROCESSINGS
@@ -282,7 +282,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "deletion": Switch(),
         "scale": Choice(SCALES),
         "colors": Choice(COLOR_MAPS),
-        "order": Choice(ORDERS),
+        "order": Choice(PAIR_ORDERS),
         "network": Named(NETWORKS),
         "preprocessing": Choice(PREPROCESSINGS),
         "compare": Choice(COMPARISONS),

@@ -32,6 +32,7 @@ from vgg_viz.interpretability.experiments.changes import (
     NONE,
     Amount,
 )
+from vgg_viz.interpretability.map_orders import ORDERS, PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.views import UNCHANGED, VIEWS
@@ -133,6 +134,7 @@ def effective_values(values: Mapping[str, Value]) -> dict[str, Value]:
     offered: Mapping[str, Sequence[str]] = {
         "scale": view.scales,
         "compare": comparison_options(effective),
+        "order": order_options(effective),
         "back_to": back_to_options(layer),
         "later_layer": later_layer_options(layer),
     }
@@ -187,6 +189,12 @@ def comparison_options(values: Mapping[str, Value]) -> tuple[str, ...]:
     """Return what a view's maps can be compared with; a changed image also with the unchanged."""
     options = VIEWS[str(values["view"])].comparisons
     return tuple(name for name in options if name != UNCHANGED or values["change"] != NONE)
+
+
+def order_options(values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return the orders of maps: those of a comparison also by the difference of its sides."""
+    compared = values["compare"] in comparison_options(values) and values["compare"] != "none"
+    return tuple(PAIR_ORDERS if compared else ORDERS)
 
 
 def back_to_options(layer: str) -> tuple[str, ...]:

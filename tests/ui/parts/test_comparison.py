@@ -71,6 +71,18 @@ def test_two_grids_show_the_same_maps_on_common_scales(kind, truth):
     assert not page.info
 
 
+def test_the_maps_that_differ_most_come_first(truth):
+    this, other = both(truth, "network")
+    page = compare("network", order="difference")
+    differences = np.abs(other.astype(np.float64) - this).mean(axis=(1, 2))
+    numbers = (np.argsort(-differences, kind="stable")[:9] + 1).tolist()
+    for name in ("compared-this", "compared-other"):
+        assert tiles_of(payloads(page)[name])[0]["numbers"] == numbers
+    assert "9 of 256 maps shown, largest difference first" in texts(page)
+    choose(page, "compare", "none")
+    assert shown(page, "order") == "number"
+
+
 @pytest.mark.parametrize("kind", COMPARED)
 def test_a_difference_is_the_other_less_this_around_zero(kind, truth):
     this, other = both(truth, kind)

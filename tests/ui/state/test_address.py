@@ -43,7 +43,13 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
                 labels = [option.label for option in field.options.values()]
                 # A view leaves out what has no meaning in it, such as a scale around zero.
                 assert control.options == [one for one in labels if one in control.options], name
-                left_out = {"scale": 1, "compare": 3, "back_to": 13, "later_layer": 5}.get(name, 0)
+                left_out = {
+                    "scale": 1,
+                    "order": 1,
+                    "compare": 3,
+                    "back_to": 13,
+                    "later_layer": 5,
+                }.get(name, 0)
                 assert len(labels) - len(control.options) <= left_out, name
             elif isinstance(field, Number) and control.type != "selectbox":
                 assert control.proto.min >= field.smallest, name

@@ -7,4 +7,5 @@
 - `gratings`: responses of a layer's channels to stripes of many orientations and widths
 - `responses`: responses of feature maps to all amounts of a change
 - `map_distance`: the distance of two images' or networks' maps at each position
+- `network_similarity`: similarity of two networks' layers over several images
 """

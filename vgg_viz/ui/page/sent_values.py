@@ -64,7 +64,7 @@ def valid(sent: WidgetState, metadata: WidgetMetadata[Any]) -> Any:
     if expected == "json_value" and not isinstance(given, dict):
         raise TypeError(f"expected a JSON object, got {type(given)}")
     value = metadata.deserializer(given)
-    if expected in JSON:
+    if expected in JSON or isinstance(value, dict):  # what is selected in a chart is JSON, too
         return value
     # Streamlit reads a default from what is none of the widget's values.
     known = metadata.serializer(value)

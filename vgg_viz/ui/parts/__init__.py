@@ -16,6 +16,7 @@
 - `grating_chart`: responses of a channel to stripes
 - `response_curves`: responses of maps to a change of the image, over all its amounts
 - `comparison`: feature maps compared between two images, networks or preprocessings
+- `similar_layers`: similarity of two networks over several images, layer by layer
 - `pairs`: two grids on a common scale, or the grid of their difference
 - `fine_tuning_section`: change of an own network's filters from ImageNet's
 - `overview`: most active feature maps of every layer

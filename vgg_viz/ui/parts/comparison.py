@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
 from vgg_viz.fields import HALVES
 from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.interpretability.map_orders import DIFFERENCE
+from vgg_viz.interpretability.map_statistics import mean_differences
 from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
@@ -136,8 +139,20 @@ def make_pair(sides: Sides, count: int, order: str) -> Pair:
         sides[1].caption(count, order),
         difference_caption(sides, count),
     )
-    numbers = sides[0].statistics().numbers(order, count)
+    numbers = ordered_numbers(sides, order, count)
     return Pair(sides, numbers, pair_headings, captions, NAMES)
+
+
+def ordered_numbers(sides: Sides, order: str, count: int) -> list[int]:
+    """Return the first maps' numbers in an order: of the first side, or of the difference."""
+    this, other = sides
+    if order != DIFFERENCE:
+        return this.statistics().numbers(order, count)
+    differences = this.results.cached(
+        ("mean differences", this.key, other.key),
+        lambda: mean_differences(this.values(), other.values()),
+    )
+    return [int(index) + 1 for index in np.argsort(-differences, kind="stable")[:count]]
 
 
 def difference_caption(sides: Sides, count: int) -> str:

@@ -38,12 +38,11 @@ def show(results: Results, own: Weights, layer: ConvLayer, notice: DeltaGenerato
     st.subheader("What fine-tuning changed")
     text_blocks.prose(
         f"**Change of each layer's filters** from {text_blocks.escape(original.label)}: the norm "
-        "of the difference, ‖W − W₀‖, relative to ‖W₀‖. It is exactly 0 for a frozen layer."
+        "of the difference, ‖W − W₀‖, relative to ‖W₀‖. It is exactly 0 for a frozen layer. "
+        "**Click a bar** to open its layer."
     )
     changes = {one: layer_change(results, own, original, one) for one in VGG19.conv_layers}
-    st.vega_lite_chart(
-        charts.layer_plot(rows(changes), "change", "Relative change", ".2%"), width="stretch"
-    )
+    charts.show_layers(rows(changes), "change", "Relative change", ".2%")
     frozen = [one.name for one, change in changes.items() if change.whole == 0]
     if frozen:
         st.caption(f"Unchanged, as in frozen layers: {', '.join(frozen)}.")

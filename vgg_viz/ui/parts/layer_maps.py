@@ -8,7 +8,7 @@ import numpy as np
 
 from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.map_orders import NUMBER, ORDERS
+from vgg_viz.interpretability.map_orders import NUMBER, PAIR_ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
@@ -91,7 +91,7 @@ class LayerMaps:
         """Return the caption of a grid of the first ``count`` feature maps in the given order."""
         shown = f"{count} of {self.layer.filters} maps shown"
         if order != NUMBER:
-            shown += f", largest {ORDERS[order].label.lower()} first"
+            shown += f", largest {PAIR_ORDERS[order].label.lower()} first"
         inactive = self.statistics().inactive
         # Of the layer's maps, whichever of them are shown.
         shown += f" · {inactive} of {self.layer.filters} inactive on this image"

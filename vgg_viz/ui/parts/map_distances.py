@@ -8,7 +8,7 @@ import streamlit as st
 
 from vgg_viz.interpretability.experiments.map_distance import MapDistance, distances_by_layer
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.ui.parts import charts, heatmap
+from vgg_viz.ui.parts import charts, heatmap, similar_layers
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import picture_chooser, text_blocks
 
@@ -16,12 +16,15 @@ NAME = "map-distance"
 FORMULA = (
     "At each position: 2 (1 − cosine) of the two channel vectors, from 0 (alike) to 2. This is the "
     "formula of LPIPS **without its learned weights**, on VGG19 "
-    "([Zhang et al. 2018](https://arxiv.org/abs/1801.03924))."
+    "([Zhang et al. 2018](https://arxiv.org/abs/1801.03924)). **Click a bar** to open its layer."
 )
 
 
 def show(maps: LayerMaps, other: LayerMaps | None) -> None:
-    """Show the distance of each layer's maps from the other half's, or the unchanged image's."""
+    """Show the distance of each layer's maps from the other half's, or the unchanged image's.
+
+    Of two networks, also show the similarity of each layer over several images.
+    """
     unchanged = picture_chooser.unchanged_of(maps.picture)
     other = other or replace(maps, picture=unchanged)
     if maps.key == other.key:
@@ -36,6 +39,8 @@ def show(maps: LayerMaps, other: LayerMaps | None) -> None:
     with right:
         st.markdown(FORMULA)
         show_bars(found)
+    if maps.network.weights.identity != other.network.weights.identity:
+        similar_layers.show(maps.results, maps.network, other.network)
 
 
 def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
@@ -54,8 +59,7 @@ def show_bars(found: Sequence[MapDistance]) -> None:
         for layer, distance in zip(VGG19.conv_layers, found, strict=True)
         if not np.isnan(distance.mean)
     ]
-    plot = charts.layer_plot(rows, "distance", "Mean distance", ".2f")
-    st.vega_lite_chart(plot, width="stretch")
+    charts.show_layers(rows, "distance", "Mean distance", ".2f")
 
 
 def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
@@ -68,4 +72,8 @@ def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
         maps.layer.title,
     )
     values = np.nan_to_num(distance.distances)
+    if not values.any():
+        st.caption(caption)
+        text_blocks.note("The maps are equal in this layer.")
+        return
     heatmap.show(maps, values, maps.layer.name, (NAME, other.key), caption)

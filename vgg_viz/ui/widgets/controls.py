@@ -13,7 +13,7 @@ import streamlit as st
 from vgg_viz import links
 from vgg_viz.export.appearance import COLOR_MAPS, SCALES
 from vgg_viz.fields import BLOCKS, LAYERS
-from vgg_viz.interpretability.map_orders import ORDERS
+from vgg_viz.interpretability.map_orders import PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.preprocessing import PREPROCESSINGS
@@ -74,8 +74,10 @@ def one_of(
 
 def order() -> str:
     """Show a list to choose the order of a layer's feature maps; return the order's name."""
-    help_text = f"{tooltip(ORDERS)}. A map keeps its number."
-    return one_of_many("Order", "order", ORDERS, help_text=help_text)
+    offered = links.order_options({key: state.value(key) for key in ("view", "change", "compare")})
+    options = {name: PAIR_ORDERS[name] for name in offered}
+    help_text = f"{tooltip(options)}. A map keeps its number."
+    return one_of_many("Order", "order", options, help_text=help_text)
 
 
 def count(label: str, key: str, largest: int) -> int:
