@@ -120,7 +120,7 @@ def page_texts() -> Iterator[tuple[str, str]]:
 def sentences(text: str) -> list[str]:
     """Split a text of the page into sentences, without its Markdown."""
     plain = re.sub(r"\]\([^)]*\)|[*`_\[\]]", "", text)
-    return re.split(r"(?<=[.?!])\s+|\n\n|\n[-*] | · ", plain)
+    return re.split(r"(?<=[.?!؟])\s+|\n\n|\n[-*] | · ", plain)
 
 
 def retired(text: str) -> list[str]:

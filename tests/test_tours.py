@@ -638,7 +638,7 @@ def test_without_training_map_6_is_nearly_black_and_map_8_shows_the_cat(untraine
 # -- the tour of any picture, measured on all samples
 
 
-YOUR_PICTURE = parse((BUILT_IN.parent / "your-picture.toml").read_bytes())
+YOUR_PICTURE = built_in("your-picture")
 ALL_SAMPLES = [
     pytest.param(sample.name, marks=() if sample.name in ("cat", "hopper") else pytest.mark.slow)
     for sample in SAMPLES
@@ -710,3 +710,53 @@ def test_without_its_colors_a_gray_picture_stays_as_it_is():
     gray = np.repeat(pixels[..., :1], 3, axis=-1)
     assert np.array_equal(change_pixels(gray, change), gray)
     assert not np.ptp(change_pixels(pixels, change), axis=-1).any()
+
+
+# -- the walkthrough in Persian
+
+
+PERSIAN = built_in("walkthrough-fa")
+
+
+def test_the_walkthroughs_have_three_chapters_that_begin_at_the_same_steps():
+    chapters = [[step.chapter for step in tour.steps] for tour in (built_in(), PERSIAN)]
+    assert list(dict.fromkeys(chapters[0])) == ["What it is", "What it sees", "Why it answers so"]
+    assert len(set(chapters[1])) == 3
+    pairs = set(zip(*chapters, strict=True))
+    assert len(pairs) == 3
+
+
+@pytest.mark.parametrize("number", range(1, 17))
+def test_the_persian_walkthrough_says_the_same_of_the_same_pages(number):
+    english, persian = (tour.steps[number - 1] for tour in (built_in(), PERSIAN))
+    assert (persian.page, persian.network) == (english.page, english.network)
+    for one, other in zip(all_words(english), all_words(persian), strict=True):
+        assert other.outlined == one.outlined
+        assert (bool(other.question), bool(other.answer)) == (bool(one.question), bool(one.answer))
+        for part in ("text", "question", "answer"):
+            numbers = [set(digits_in(getattr(words, part))) for words in (one, other)]
+            assert numbers[0] == numbers[1], part
+
+
+def digits_in(words):
+    """Return the numbers of a text, but not those within names such as VGG19."""
+    return re.findall(r"(?<![\w])\d[\d.,]*\d|(?<![\w])\d", words)
+
+
+def test_the_persian_walkthrough_is_written_as_persian_is():
+    assert PERSIAN.language == "fa"
+    texts = [
+        getattr(words, part)
+        for step in PERSIAN.steps
+        for words in all_words(step)
+        for part in ("text", "question", "answer")
+    ]
+    texts += [PERSIAN.title, *(step.title for step in PERSIAN.steps)]
+    written = "\n".join(texts)
+    # Arabic yeh and kaf, its and Persian digits, Latin marks, straight quotation marks.
+    assert not re.findall(
+        '[\u064a\u0643\u06c0\u0660-\u0669\u06f0-\u06f9"]|[\u0600-\u06ff][?;,]', written
+    )
+    # A prefix or an ending is joined without a space, by a zero-width non-joiner alone.
+    assert not re.findall("(^|\\s)(ن?می|ها|های|هایی|اند) ", written)
+    assert not re.findall("(^|[^\u0600-\u06ff])\u200c|\u200c([^\u0600-\u06ff]|$)", written)
