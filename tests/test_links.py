@@ -281,7 +281,7 @@ def test_numbers_reach_as_far_as_the_network_does():
         "amount": 200,
         **dict.fromkeys(("filter_page", "channel_page"), 32),
         **dict.fromkeys(("tour", "own_tour"), 100),
-        **dict.fromkeys(("class", "against"), 999),
+        **dict.fromkeys(("class", "against", "toward"), 999),
         **{"classes": 20, "seed": 9999, "own": 9999, "filter_channel": 64},
     }
     numbers = {name: field.largest for name, field in FIELDS.items() if isinstance(field, Number)}

@@ -87,6 +87,10 @@ EXPERIMENTS: Mapping[str, Option] = by_name(
     Option("occlusion", "Occlusion"),
     Option("gratings", "Gratings"),
 )
+# Largest change of each pixel in an adversarial example, in gray levels.
+EPSILONS: Mapping[str, Option] = by_name(
+    Option("off", "Off"), *(Option(str(levels), str(levels)) for levels in (1, 2, 4, 8, 16))
+)
 # Layers whose maps can be ablated: the shown layer, or an earlier one.
 ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}
 LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LAYERS}
@@ -235,7 +239,8 @@ MOST_SEEDS = 9999
 MOST_ABLATED = 16
 AMOUNTS = [change.amount for change in CHANGES.values()]
 MOST_OWN = 9999  # of a viewer's own pictures, numbered in the order of their upload
-# Numbered from 0 as in Keras. None: the most likely class, and no class to compare with.
+# Numbered from 0 as in Keras. None: the most likely class, no class to compare with, and the second
+# most likely class.
 CLASS = Number(VGG19.classes - 1, clamps=False, smallest=0)
 
 # Fields that belong to a visit, so links that show the same view again leave them out.
@@ -280,6 +285,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "important_maps": Number(VGG19.block_ends[-1].filters, 8),
         "side": Choice(SIDES),
         "deletion": Switch(),
+        "adversarial": Choice(EPSILONS),
+        "toward": CLASS,
         "scale": Choice(SCALES),
         "colors": Choice(COLOR_MAPS),
         "order": Choice(PAIR_ORDERS),

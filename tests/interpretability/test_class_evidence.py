@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from tests.support.maps import frozen
+from tests.support.small_dense import SMALL, small_dense
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.deletion import deletion_curves
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.decomposition import max_pool
-from vgg_viz.model.architecture import Architecture
-from vgg_viz.model.dense_layers import SLAB_ROWS
 from vgg_viz.model.network import import_keras
 from vgg_viz.option import resolve
 
@@ -25,37 +24,10 @@ BY_HAND = {
 }
 
 
-# The last block's 512 maps, but four pooled positions and few units.
-SMALL = Architecture(
-    "small", ((1, 512),), (("fc1", 1024), ("fc2", 512), ("predictions", 300)), input_side=4
-)
-
-
-class SmallDense:
-    """Seeded random weights and biases of the small dense layers."""
-
-    def __init__(self):
-        self.kernels, self.biases = {}, {}
-        for layer in SMALL.dense_layers:
-            random = np.random.default_rng(layer.index)
-            deviation = np.sqrt(2 / layer.inputs)
-            kernel = random.normal(0, deviation, layer.matrix_shape).astype(np.float32)
-            self.kernels[layer.name] = frozen(kernel)
-            self.biases[layer.name] = frozen(random.normal(0, 0.1, layer.units).astype(np.float32))
-
-    def slab(self, layer, index):
-        return self.kernels[layer.name][index * SLAB_ROWS : (index + 1) * SLAB_ROWS]
-
-    def bias(self, layer):
-        return self.biases[layer.name]
-
-
 @pytest.fixture(scope="module")
 def dense():
-    with pytest.MonkeyPatch.context() as patch:
-        for name, layer in zip(("FC1", "FC2", "PREDICTIONS"), SMALL.dense_layers, strict=True):
-            patch.setattr(evidence, name, layer)
-        yield SmallDense()
+    with small_dense() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

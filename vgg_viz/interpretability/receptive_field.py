@@ -169,6 +169,18 @@ def affected_stages(area: Area, layers: Mapping[SpatialLayer, Area]) -> list[Sta
     return stages
 
 
+def whole_stages(layers: Sequence[SpatialLayer], side: int) -> list[Stage]:
+    """Return consecutive layers with their whole areas, from an image of that side."""
+    image = Area(Interval(0, side), Interval(0, side))
+    return affected_stages(image, {layer: whole_area(layer) for layer in layers})
+
+
+def whole_area(layer: SpatialLayer) -> Area:
+    """Return the area of all of a layer's positions."""
+    height, width, _ = layer.output_shape
+    return Area(Interval(0, height), Interval(0, width))
+
+
 def relu_gradient(output: Tensor, gradient: Tensor) -> Tensor:
     """Compute the gradient of a ReLU's input from the ReLU's output and the output's gradient."""
     return tf.raw_ops.ReluGrad(gradients=gradient, features=output)

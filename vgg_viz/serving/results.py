@@ -170,6 +170,7 @@ class Results:
         *,
         long: bool = False,
         after_slice: Callable[[], None] = no_pause,
+        dense: AnyHead | None = None,
     ) -> Value:
         """Return a job's cached result; if there is none, run the job in time slices.
 
@@ -177,13 +178,13 @@ class Results:
         lock for `TIME_SLICE_SECONDS`. Between slices, other script runs get the lock, and a
         superseded run ends. A ``long`` job takes many times as long as a forward pass; short jobs
         do not wait for long ones. ``after_slice`` may show an intermediate result, without the
-        lock.
+        lock. ``dense`` is the head that the job reads, if any.
         """
 
         def compute() -> Value:
             # One job of each kind at a time: a job holds up to 100 MB, also between its slices.
             lock = self.shared.long_job_lock if long else self.shared.short_job_lock
-            with lock.hold(self.run.show_waiting, self.run.started_at):
+            with lock.hold(self.run.show_waiting, self.run.started_at), self._reading(dense):
                 return self._run_in_slices(begin(), TIME_SLICE_SECONDS, after_slice)
 
         return self.cached(key, compute)
@@ -197,16 +198,11 @@ class Results:
         """
 
         def read() -> Value:
-            with self.shared.dense_lock.hold(self.run.show_waiting, self.run.started_at):
-                try:
-                    if isinstance(dense, OwnHead):
-                        return compute(dense)
-                    return compute(ReportingDense(dense, self.run.show_reading))
-                except WeightsError as error:
-                    # The file was damaged after it was opened: a new run reports that.
-                    self.shared.dense.give_up(dense, error)
-                    self.run.restart()
-                    raise
+            lock = self.shared.dense_lock
+            with lock.hold(self.run.show_waiting, self.run.started_at), self._reading(dense):
+                if isinstance(dense, OwnHead):
+                    return compute(dense)
+                return compute(ReportingDense(dense, self.run.show_reading))
 
         return self.cached(key, read)
 
@@ -243,6 +239,18 @@ class Results:
             self._held[key] = get()
         held: Value = self._held[key]
         return held
+
+    @contextmanager
+    def _reading(self, dense: AnyHead | None) -> Iterator[None]:
+        """Give up a head whose file turns out to be damaged within a ``with`` block."""
+        try:
+            yield
+        except WeightsError as error:
+            # The file was damaged after it was opened: a new run reports that.
+            if dense:
+                self.shared.dense.give_up(dense, error)
+                self.run.restart()
+            raise
 
     # -- locks
 

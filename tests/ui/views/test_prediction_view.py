@@ -14,8 +14,10 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
+from vgg_viz.interpretability.experiments import adversarial
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.option import resolve
+from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import prediction_view
 from vgg_viz.ui.widgets import class_list
 from vgg_viz.ui.widgets.class_list import ClassTarget
@@ -261,3 +263,32 @@ def test_deletion_curves_are_drawn_once_they_are_switched_on():
     assert all(method.label in words for method in EVIDENCE_METHODS.values())
     assert "Random order" in words
     assert page.query_params["deletion"] == "true"
+
+
+def test_an_adversarial_example_is_shown_beside_its_magnified_change(truth, monkeypatch):
+    monkeypatch.setattr(adversarial, "STEPS", 1)
+    _, found = predicted(truth)
+    first, second = found.most_likely(2)
+    page = open_page(**PREDICTION, adversarial="4")
+    header, rest = unpacked(payloads(page)["adversarial-0"])
+    tiles = np.asarray(Image.open(io.BytesIO(rest)).convert("RGB"), np.int16)
+    changed, difference = np.split(tiles, 2, axis=1)
+    change = changed - truth.pictures["cat"]
+    assert set(np.unique(change)) == {-1, 0, 1}
+    np.testing.assert_array_equal(difference, np.rint(128 + change * 127 / 4))
+    assert header["titles"] == ["changed image", "change × 32 (gray: none)"]
+    built = shared().loaders["imagenet"].network().result()
+    maps = built.feature_maps(changed.astype(np.uint8), LAST)
+    after = evidence.predict(UntrainedDense(19), maps)
+    table = next(part.value for part in page.markdown if part.value.startswith("| Class"))
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:4]] == [
+        f"| {escape(f'made up {index}')}" for index in (first, second)
+    ]
+    shares = [class_list.percentage(float(one.probabilities[second])) for one in (found, after)]
+    assert [cell.strip("* |") for cell in table.splitlines()[3].split(" | ")[1:]] == shares
+
+
+def test_an_adversarial_example_is_not_offered_for_the_untrained_network():
+    page = open_page(**PREDICTION, adversarial="1", network="untrained")
+    assert "Not offered for the untrained network" in texts(page)
+    assert "adversarial-0" not in payloads(page)

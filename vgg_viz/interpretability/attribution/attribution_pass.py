@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from vgg_viz.model.network import Network, Tensor, network_input, read_only, tf
 from vgg_viz.model.preprocessing import Preprocessing
 from vgg_viz.option import resolve
 
+Value = TypeVar("Value")
 Work = Generator["int | Attribution | None", None, "Attribution"]
 
 ROUNDING = 1e-4  # largest error of a sum by float32 rounding, as a share of its summands' sizes
@@ -208,15 +209,16 @@ def check_finite(*numbers: np.ndarray | float) -> None:
 
 
 def fractions(
-    work: Work, report: Callable[[Attribution], object]
-) -> Generator[float, None, Attribution]:
-    """Run a method's generator, yielding the fraction done after each step."""
+    work: Generator[int | Attribution | None, None, Value],
+    report: Callable[[Attribution], object] = ignore,
+) -> Generator[float, None, Value]:
+    """Run a generator that yields its number of steps first; yield the fraction after each step."""
     steps, done = cast(int, next(work)), 0
     while True:
         try:
             intermediate = next(work)
         except StopIteration as stopped:
-            result: Attribution = stopped.value
+            result: Value = stopped.value
             return result
         if isinstance(intermediate, Attribution):
             report(intermediate)

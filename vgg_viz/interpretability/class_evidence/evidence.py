@@ -59,7 +59,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LogitGradient:
-    """Gradient of a class's logit with respect to the last conv layer's maps."""
+    """Gradient of a logit, or a sum of logits, with respect to the last conv layer's maps."""
 
     values: np.ndarray  # float32 (512, 14, 14)
     # Dense layers' biases times their gradients, summed. With activation times gradient, they
@@ -74,6 +74,13 @@ def predict(dense: DenseWeights | Any, maps: np.ndarray) -> Prediction:
     fc1 = dense_output(dense, FC1, by_position(max_pool(maps)).reshape(1, -1))
     fc2, logits = _from_fc1(dense, fc1)
     return Prediction(logits[0], fc1[0], fc2[0])
+
+
+@singledispatch
+def logits_of(dense: DenseWeights | Any, copies: np.ndarray) -> np.ndarray:
+    """Compute all logits for copies of the maps, ``(n, 512, 14, 14)``, float32 ``(n, classes)``."""
+    pooled = np.stack([by_position(max_pool(maps)).ravel() for maps in copies])
+    return _from_fc1(dense, dense_output(dense, FC1, pooled))[1]
 
 
 @singledispatch
@@ -131,21 +138,36 @@ def logits_of_kept(dense: DenseWeights | Any, maps: np.ndarray, kept: np.ndarray
 
 
 @singledispatch
-def logit_gradient(
-    dense: DenseWeights | Any, maps: np.ndarray, prediction: Prediction, class_index: int
+def logits_gradient(
+    dense: DenseWeights | Any, maps: np.ndarray, prediction: Prediction, weights: np.ndarray
 ) -> LogitGradient:
-    """Compute the gradient of a class's logit with respect to the last conv layer's maps.
+    """Compute the gradient of a weighted sum of logits with respect to the last conv layer's maps.
 
-    ``prediction`` is that for the maps, float32 ``(512, 14, 14)``.
+    ``prediction`` is that for the maps, float32 ``(512, 14, 14)``; there is a weight for each
+    class.
     """
-    slabs = (dense.slab(PREDICTIONS, index) for index in range(slab_count(PREDICTIONS)))
-    fc2 = np.concatenate([slab[:, class_index] for slab in slabs]) * (prediction.fc2 > 0)
+    weights = weights.astype(np.float32)
+    fc2 = dense_input_gradient(dense, PREDICTIONS, weights) * (prediction.fc2 > 0)
     fc1 = dense_input_gradient(dense, FC2, fc2) * (prediction.fc1 > 0)
     pooled = dense_input_gradient(dense, FC1, fc1).reshape(-1, SLAB_ROWS)
-    bias_terms = dense.bias(PREDICTIONS)[class_index].astype(np.float64)
+    bias_terms = dense.bias(PREDICTIONS).astype(np.float64) @ weights
     bias_terms += dense.bias(FC2) @ fc2.astype(np.float64)
     bias_terms += dense.bias(FC1) @ fc1.astype(np.float64)
     return LogitGradient(unpool(maps, pooled), float(bias_terms))
+
+
+def logit_gradient(
+    dense: DenseWeights | Any, maps: np.ndarray, prediction: Prediction, class_index: int
+) -> LogitGradient:
+    """Compute the gradient of a class's logit with respect to the last conv layer's maps."""
+    return logits_gradient(dense, maps, prediction, one_hot(prediction, class_index))
+
+
+def one_hot(prediction: Prediction, class_index: int) -> np.ndarray:
+    """Return a weight of 1 for a class and 0 for the others, float64 ``(classes,)``."""
+    weights = np.zeros(len(prediction.logits))
+    weights[class_index] = 1
+    return weights
 
 
 def windows(maps: np.ndarray) -> np.ndarray:

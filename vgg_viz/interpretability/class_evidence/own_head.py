@@ -78,13 +78,21 @@ def _(head: OwnHead, maps: np.ndarray, kept: np.ndarray) -> np.ndarray:
     )
 
 
-@evidence.logit_gradient.register
-def _(head: OwnHead, maps: np.ndarray, prediction: Prediction, class_index: int) -> LogitGradient:
+@evidence.logits_of.register
+def _(head: OwnHead, copies: np.ndarray) -> np.ndarray:
+    logits: np.ndarray = head.logits(tf.constant(np.moveaxis(copies, 1, -1))).numpy()
+    return logits
+
+
+@evidence.logits_gradient.register
+def _(
+    head: OwnHead, maps: np.ndarray, prediction: Prediction, weights: np.ndarray
+) -> LogitGradient:
     x = tf.constant(channels_last(maps))
     with tf.GradientTape() as tape:
         tape.watch([x, *head.added])
-        logit = head.logits(x)[0, class_index]
-    gradient, *others = tape.gradient(logit, [x, *head.added])
+        weighted = head.logits(x)[0] * tf.constant(weights, tf.float32)
+    gradient, *others = tape.gradient(weighted, [x, *head.added])
     bias_terms = (
         float(np.sum(slope.numpy() * added.numpy(), dtype=np.float64))
         for slope, added in zip(others, head.added, strict=True)

@@ -4,6 +4,7 @@
 - `image_changes`: the changes as functions on pixels
 - `similarity`: cosine of one position's channel vector with those of other positions
 - `occlusion`: drops of a layer's maps when a square of the image is covered
+- `adversarial`: a small change of all pixels toward another class
 - `gratings`: responses of a layer's channels to stripes of many orientations and widths
 - `responses`: responses of feature maps to all amounts of a change
 - `map_distance`: the distance of two images' or networks' maps at each position

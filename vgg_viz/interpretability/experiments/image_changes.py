@@ -32,7 +32,12 @@ def changed(picture: InputImage, chosen: ChosenChange) -> InputImage:
     pixels = change_pixels(picture.pixels, chosen)
     if pixels is picture.pixels:
         return picture
-    title, alt = (f"{text}, {chosen.phrase}" for text in (picture.title, picture.alt))
+    return with_pixels(picture, pixels, chosen.phrase)
+
+
+def with_pixels(picture: InputImage, pixels: np.ndarray, phrase: str) -> InputImage:
+    """Return a picture with other pixels, whose title ends with a phrase that says what changed."""
+    title, alt = (f"{text}, {phrase}" for text in (picture.title, picture.alt))
     return replace(picture, title=title, alt=alt, png=png(pixels), digest=digest(pixels))
 
 

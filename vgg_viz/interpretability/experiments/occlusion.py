@@ -19,6 +19,7 @@ from vgg_viz.interpretability.receptive_field import (
     affected_stages,
     padded_input,
     surrounding_input,
+    whole_area,
 )
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network, tf
@@ -85,7 +86,7 @@ def occluded_maps(
     source = square(place, len(pixels))
     rows, columns = (slice(*side) for side in source)
     layers = network.architecture.spatial_layers[: layer.index]
-    whole = {each: Area(*(Interval(0, side) for side in each.output_shape[:2])) for each in layers}
+    whole = {each: whole_area(each) for each in layers}
     x = tf.constant(np.moveaxis(network.input(change_pixels(pixels, cover)[rows, columns]), 0, -1))
     x, operations = x[None], LayerOperations(network)
     for stage in affected_stages(source, whole):

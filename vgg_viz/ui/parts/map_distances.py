@@ -59,7 +59,7 @@ def show_bars(found: Sequence[MapDistance]) -> None:
         for layer, distance in zip(VGG19.conv_layers, found, strict=True)
         if not np.isnan(distance.mean)
     ]
-    charts.show_layers(rows, "distance", "Mean distance", ".2f")
+    charts.show_layers(rows, "distance", "Mean distance", ".2~r")
 
 
 def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:

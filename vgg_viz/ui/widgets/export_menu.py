@@ -27,14 +27,15 @@ def offer(
     name: str,
     title: str,
     grids: Callable[[], Sequence[Tiles]],
-    runs: Callable[[], Sequence[Run]],
+    runs: Callable[[], Sequence[Run]] | None = None,
     *,
     own_picture: bool = False,
     classes: ClassNames = NUMBERED,
 ) -> None:
     """Show the export menu of one or several grids, unless in a lecture.
 
-    ``name`` is unique on the page; ``title`` is that of the files. ``own_picture`` says whether the
+    ``name`` is unique on the page; ``title`` is that of the files. Without ``runs`` there is no
+    Keras script. ``own_picture`` says whether the
     grids contain the viewer's own picture; where the page itself shows it, that is assumed.
     ``classes`` are those that the title, the grids or their captions may name.
     """
@@ -47,11 +48,13 @@ def offer(
             return
         own = own_picture or state.shows_own_picture()
         shape = choose_shape(name)
-        export = Export(title, grids, runs, link_to_view(), own, substitutes(classes), shape)
+        runs_of = runs or list
+        export = Export(title, grids, runs_of, link_to_view(), own, substitutes(classes), shape)
         networks = {state.value(field) for field in ("network", "other_network")}
         for file_format in FORMATS.values():
-            if file_format.name == "script" and not networks <= {*NETWORKS}:
-                continue  # a script builds VGG19 with Keras' own files
+            # A script builds VGG19 with Keras' own files.
+            if file_format.name == "py" and not (runs and networks <= {*NETWORKS}):
+                continue
             st.download_button(
                 file_format.label,
                 partial(open_file, file_format, export),
@@ -66,6 +69,22 @@ def offer(
             st.caption(FRAME_NOTE)
         if own:
             st.caption("The files link to this view; the link does not include your own picture.")
+
+
+def offer_file(name: str, title: str, kind: str, content: Callable[[], bytes]) -> None:
+    """Show a button that saves one file of a format, such as "csv", unless in a lecture."""
+    if mode.in_lecture():
+        return
+    file_format = FORMATS[kind]
+    st.download_button(
+        kind.upper(),
+        lambda: io.BytesIO(content()),
+        file_format.file_name(title),
+        file_format.mime,
+        key=f"save-{kind}-{name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
 
 
 def choose_shape(name: str) -> SheetShape:

@@ -1,0 +1,151 @@
+"""Adversarial examples and gradients of the pixels, against Keras and TensorFlow alone."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.maps import zeros_vgg19
+from tests.support.photographs import sample_bytes
+from tests.support.small_dense import SMALL, small_dense
+from tests.support.thin import RandomWeights, noise, outcome
+from tests.support.truth import CheapDense
+from vgg_viz.image_io.images import read_image
+from vgg_viz.image_io.input_image import PictureOptions
+from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.class_evidence.pixel_gradient import pixel_gradient
+from vgg_viz.interpretability.experiments import adversarial
+from vgg_viz.interpretability.experiments.adversarial import adversarial_example, magnified, toward
+from vgg_viz.interpretability.experiments.image_changes import with_pixels
+from vgg_viz.model.architecture import VGG19, Architecture
+from vgg_viz.model.dense_layers import SLAB_ROWS, slab_count
+from vgg_viz.model.network import Network
+
+TWO_BLOCKS = Architecture("two blocks", ((2, 8), (1, 512)), SMALL.dense, input_side=8)
+NETWORK, PIXELS = Network(RandomWeights(TWO_BLOCKS), TWO_BLOCKS), noise(8)
+
+
+@pytest.fixture
+def dense():
+    with small_dense() as found:
+        yield found
+
+
+@pytest.fixture
+def keras_model(dense):
+    """Return a Keras model of all layers, from preprocessed pixels to the logits."""
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((8, 8, 3))])
+    for layer in TWO_BLOCKS.spatial_layers:
+        if layer.kind == "pool":
+            model.add(layers.MaxPooling2D())
+            continue
+        model.add(layers.Conv2D(layer.filters, 3, padding="same", activation="relu"))
+        model.layers[-1].set_weights(RandomWeights(TWO_BLOCKS).read(layer.name))
+    model.add(layers.Flatten())
+    for layer in SMALL.dense_layers:
+        model.add(layers.Dense(layer.units, None if layer.name == "predictions" else "relu"))
+        model.layers[-1].set_weights([dense.kernels[layer.name], dense.biases[layer.name]])
+    return model
+
+
+def keras_input(pixels):
+    return keras.applications.vgg19.preprocess_input(np.array(pixels, np.float32)[None])
+
+
+def test_gradients_of_the_pixels_match_tensorflow(dense, keras_model):
+    import tensorflow as tf
+
+    weights = np.random.default_rng(2).normal(size=300)
+    found, steps = outcome(pixel_gradient(NETWORK, dense, PIXELS, lambda _: weights))
+    source = tf.constant(keras_input(PIXELS))
+    with tf.GradientTape() as tape:
+        tape.watch(source)
+        total = tf.reduce_sum(keras_model(source)[0] * weights.astype(np.float32))
+    expected = tape.gradient(total, source).numpy()[0, :, :, ::-1]  # BGR
+    assert steps == 9
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_objective_is_the_slope_of_the_log_probability():
+    logits = np.array([1.0, -2.0, 0.5])
+    slope = toward(1, evidence.Prediction(logits))
+    for index in range(3):
+        step = np.eye(3)[index] * 1e-6
+        high, low = (
+            np.log(evidence.Prediction(logits + sign * step).probabilities[1]) for sign in (1, -1)
+        )
+        assert slope[index] == pytest.approx((high - low) / 2e-6, abs=1e-6)
+    assert toward(1, evidence.Prediction(logits, output="sigmoid")).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("epsilon", [1, 16])
+def test_each_pixel_changes_by_at_most_epsilon_toward_the_class(dense, keras_model, epsilon):
+    before = np.asarray(keras_model(keras_input(PIXELS)))[0]
+    target = int(np.argsort(-before)[1])
+    found, _ = outcome(adversarial_example(NETWORK, dense, PIXELS, target, epsilon))
+    assert found.dtype == np.uint8
+    assert 0 < np.abs(found.astype(int) - PIXELS).max() <= epsilon
+    after = np.asarray(keras_model(keras_input(found)))[0]
+    first, last = (keras.ops.softmax(logits)[target] for logits in (before, after))
+    assert last > first
+    if epsilon == 16:
+        assert after.argmax() == target != before.argmax()
+
+
+def test_without_a_change_or_without_steps_the_example_is_the_image(dense, monkeypatch):
+    np.testing.assert_array_equal(
+        outcome(adversarial_example(NETWORK, dense, PIXELS, 5, 0))[0], PIXELS
+    )
+    monkeypatch.setattr(adversarial, "STEPS", 0)
+    np.testing.assert_array_equal(
+        outcome(adversarial_example(NETWORK, dense, PIXELS, 5, 4))[0], PIXELS
+    )
+
+
+def test_the_magnified_difference_is_gray_where_nothing_changes():
+    before = np.array([100, 100, 100, 0], np.uint8)
+    after = np.array([100, 98, 102, 1], np.uint8)
+    assert magnified(before, after, 2).tolist() == [128, 1, 255, 192]
+
+
+class OfModel:
+    """Dense layers of a Keras model, in memory."""
+
+    def __init__(self, model):
+        self.arrays = {
+            layer.name: model.get_layer(layer.name).get_weights() for layer in VGG19.dense_layers
+        }
+
+    def slab(self, layer, index):
+        return self.arrays[layer.name][0][index * SLAB_ROWS : (index + 1) * SLAB_ROWS]
+
+    def bias(self, layer):
+        return self.arrays[layer.name][1]
+
+
+@pytest.mark.slow
+def test_the_exported_png_gives_the_answer_in_keras_own_vgg19(trained_network):
+    cheap = CheapDense(7)
+    model = zeros_vgg19(classifier_activation=None)
+    for layer in VGG19.conv_layers:
+        model.get_layer(layer.name).set_weights(trained_network.weights.read(layer.name))
+    for layer in VGG19.dense_layers:
+        slabs = [cheap.slab(layer, index) for index in range(slab_count(layer))]
+        model.get_layer(layer.name).set_weights([np.concatenate(slabs), cheap.bias(layer)])
+    dense = OfModel(model)
+    picture = read_image(sample_bytes("cat"), "Cat").open(PictureOptions())
+    before = model.predict(keras_input(picture.pixels), verbose=0)[0]
+    target = int(np.argsort(-before)[1])
+    pixels, _ = outcome(adversarial_example(trained_network, dense, picture.pixels, target, 2))
+    png = with_pixels(picture, pixels, "changed").png
+    decoded = np.asarray(Image.open(io.BytesIO(png)))
+    assert np.abs(decoded.astype(int) - picture.pixels).max() <= 2
+    after = model.predict(keras_input(decoded), verbose=0)[0]
+    assert after.argmax() == target != before.argmax()
+    maps = trained_network.feature_maps(pixels, "block5_conv4")
+    np.testing.assert_allclose(
+        evidence.predict(dense, maps).logits, after, atol=1e-3 * np.abs(after).max()
+    )
