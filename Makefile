@@ -19,7 +19,7 @@ help: ## list the targets
 
 run: $(VENV)/app.installed ## start the dashboard; NETWORK=my_model.keras adds a network of yours
 	$(if $(NETWORK),VGG_VIZ_NETWORKS="$(NETWORK)") VGG_VIZ_NETWORK_UPLOADS=on \
-		$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) --server.maxUploadSize 100
+		$(BIN)/streamlit run streamlit_app.py --server.port $(PORT) --server.maxUploadSize 120
 
 # .streamlit/config.toml is for visitors; these options are for developers.
 dev: $(VENV)/app.installed ## start it for development: reload on change, show errors in full

@@ -153,12 +153,21 @@ def test_a_file_of_unknown_contents_that_was_cut_is_an_error(file):
         found.slab(FC1, 1)
 
 
-def test_a_file_without_dense_layers_is_an_error(file):
+@pytest.mark.parametrize(
+    ("kept", "error", "message"),
+    [
+        ((b"block", b"predictions"), WeightsError, "expected a layer fc1"),
+        ((b"block",), dense_layers.NoDenseLayers, "expected VGG19's dense layers in .*, got none"),
+    ],
+)
+def test_a_file_without_dense_layers_is_an_error(file, kept, error, message):
     with h5py.File(file, "r+") as opened:
-        names = [name for name in opened.attrs["layer_names"] if b"fc" not in name]
-        opened.attrs["layer_names"] = names
-    with pytest.raises(WeightsError, match="expected a layer fc1"):
+        opened.attrs["layer_names"] = [
+            name for name in opened.attrs["layer_names"] if name.startswith(kept)
+        ]
+    with pytest.raises(WeightsError, match=message) as raised:
         stored(file)
+    assert raised.type is error
 
 
 @pytest.mark.parametrize("name", ["W", "b"])

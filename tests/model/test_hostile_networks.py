@@ -317,6 +317,17 @@ def test_relatives_are_named(tmp_path, monkeypatch, blocks, message):
         open_network(path)
 
 
+def test_kernels_with_channels_first_are_refused_with_the_reason(tmp_path):
+    path = tmp_path / "keras1.h5"
+    write_hollow_weights(path, architecture=SMALL)
+    with h5py.File(path, "r+") as file:
+        for layer in SMALL.conv_layers:
+            name = f"{layer.name}/{layer.name}_W_1:0"
+            put(name, np.zeros(layer.kernel_shape[::-1], np.float32))(file)
+    with pytest.raises(WeightsError, match="got kernels with channels first, as Keras 1"):
+        open_network(path)
+
+
 def test_a_file_that_changes_after_it_was_opened_is_not_read(original, tmp_path):
     path = tmp_path / "mine.keras"
     path.write_bytes(pack(original))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from vgg_viz.model.architecture import VGG19, DenseLayer
-from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite
+from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite, names_in
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     NamedWeights,
@@ -144,12 +144,20 @@ class ReportingDense:
         return self._dense.slab(layer, index)
 
 
+class NoDenseLayers(WeightsError):
+    """Raised when a file has VGG19's conv layers alone."""
+
+
 def open_dense(weights: Weights) -> DenseWeights:
     """Return the dense layers' weights from the conv layers' file, or drawn with the same seed.
 
-    Raises a `WeightsError` if the file has no dense layers, or is damaged.
+    Raises a `NoDenseLayers` if the file has none, and a `WeightsError` if it is damaged.
     """
     if isinstance(weights, StoredWeights):
+        with hdf5_layers(weights.path) as layers:
+            names = names_in(layers, "layer_names")
+        if not any(layer.name in names for layer in VGG19.dense_layers):
+            raise NoDenseLayers(f"expected VGG19's dense layers in {weights.label}, got none")
         return StoredDense(weights)
     if isinstance(weights, UntrainedWeights):
         return UntrainedDense(weights.seed)

@@ -49,10 +49,12 @@ class DenseLoader:
         failure stays until `retry` or a download.
         """
         with self._lock:
-            future = self._opened.pop(conv_weights.identity, None)
+            # One file may be both the server's and an own network, which have different heads.
+            key = type(conv_weights), conv_weights.identity
+            future = self._opened.pop(key, None)
             if future is None or (self._full and isinstance(error_of(future), FullFileMissing)):
                 future = run_in_background(partial(self._open, conv_weights))
-            self._opened[conv_weights.identity] = future
+            self._opened[key] = future
             for identity in list(self._opened)[:-MOST_OPENED]:
                 del self._opened[identity]
             return future

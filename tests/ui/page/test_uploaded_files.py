@@ -20,7 +20,8 @@ from tests.support.image_files import photo
 from tests.support.server import running_app
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.ui.page import process, uploaded_files
-from vgg_viz.ui.widgets.uploads import MOST_TOGETHER, NO_ROOM
+from vgg_viz.ui.widgets import uploads
+from vgg_viz.ui.widgets.uploads import MEGABYTES_TOGETHER, NO_ROOM, megabytes_together
 
 LARGE = 20 * 2**20 - 1000  # bytes; with the form around it, what Streamlit takes at the most
 
@@ -29,10 +30,16 @@ LARGE = 20 * 2**20 - 1000  # bytes; with the form around it, what Streamlit take
 def manager(monkeypatch):
     """Return the files of a server whose pages "a" and "b" are open; a page may hold 115 bytes."""
     process.prepare()
-    monkeypatch.setattr(uploaded_files, "MOST_TOGETHER", 115)
+    monkeypatch.setattr(uploaded_files, "megabytes_together", lambda: 115 / 2**20)
     server = Mock(is_active_session=lambda page: page in ("a", "b"))
     monkeypatch.setattr(runtime, "get_instance", lambda: server)
     return MemoryUploadedFileManager("/upload")
+
+
+@pytest.mark.parametrize(("most", "together"), [(20, 100), (120, 120)])
+def test_a_page_may_hold_many_pictures_or_one_large_network(monkeypatch, most, together):
+    monkeypatch.setattr(uploads, "most_megabytes", lambda: most)
+    assert megabytes_together() == together
 
 
 def add(manager, page, name, size):
@@ -126,7 +133,7 @@ async def visit(address: str) -> None:
             place = f"{address}/_stcore/upload_file/{page._session_id}/{uuid4()}"
             form = {"files": {"file": ("a.png", bytes(LARGE))}, "headers": {"X-Xsrftoken": token}}
             assert page._http.put(place, timeout=30, **form).status_code == 204
-        assert LARGE < MOST_TOGETHER // 5 == LARGE + 1000
+        assert LARGE < MEGABYTES_TOGETHER * 2**20 // 5 == LARGE + 1000
         assert server_holds(address) == 5 * LARGE + 5 * len(NO_ROOM)
 
 

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.pages import choose, open_page, texts
+from tests.support.pages import choose, open_page, run, texts, widget
 from tests.support.photographs import load_image
 from vgg_viz.samples import SAMPLES
 from vgg_viz.ui.state.shared_instance import shared
+from vgg_viz.ui.widgets import uploads
 
 pytestmark = pytest.mark.slow  # a network is built, saved and read
 NAMES = ["perch", "pike", "eel"]
@@ -46,6 +47,7 @@ def test_the_answer_is_that_of_keras_and_classes_have_their_names(folder, saved)
     assert f"Evidence for {most_likely}" in " ".join(part.value for part in page.subheader)
     assert "3 **logits**" in said
     assert "Top 3 of 3 classes" in said
+    assert widget(page, "slider", "classes").max == 3
     assert [box.options for box in page.selectbox if box.key.partition("@")[0] == "class"] == [
         [f"{name} · class {index}" for index, name in enumerate(NAMES)]
     ]
@@ -53,6 +55,28 @@ def test_the_answer_is_that_of_keras_and_classes_have_their_names(folder, saved)
     choose(page, "class", 1)
     assert "Evidence for pike" in " ".join(part.value for part in page.subheader)
     assert "together" in texts(page)
+
+
+def test_the_classes_of_a_dropped_network_get_the_names_that_the_viewer_types(folder, monkeypatch):
+    monkeypatch.setenv("VGG_VIZ_NETWORK_UPLOADS", "on")
+    monkeypatch.setattr(uploads, "most_megabytes", lambda: 120)
+    page = open_page(view="prediction")
+    page.sidebar.file_uploader[-1].upload("fish.keras", (folder / "fish.keras").read_bytes())
+    run(run(page))
+    assert page.query_params["network"] == "fish 2"
+    assert listed(page) == ["class 0", "class 1", "class 2"]
+    page.text_area[0].set_value("perch\npike").run()
+    assert "Expected 3 lines, got 2" in page.error[0].value
+    assert listed(page) == ["class 0", "class 1", "class 2"]
+    page.text_area[0].set_value("\n".join(NAMES)).run()
+    assert not page.error
+    assert listed(page) == [f"{name} · class {index}" for index, name in enumerate(NAMES)]
+    page.button(key="remove-network-fish 2").click().run()
+    assert not page.text_area
+
+
+def listed(page):
+    return widget(page, "selectbox", "class").options
 
 
 def test_the_page_names_the_layer_that_it_cannot_follow(folder):

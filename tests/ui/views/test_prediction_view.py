@@ -8,14 +8,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pages import captions, choose, open_page, payloads, shown, texts, unpacked
+from tests.support.pages import (
+    captions,
+    choose,
+    network_of,
+    open_page,
+    payloads,
+    shown,
+    texts,
+    unpacked,
+)
 from tests.support.truth import COMPARED, Truth
+from tests.support.weights_files import write_hollow_weights
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.experiments import adversarial
 from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.model.weights import open_weights
 from vgg_viz.option import resolve
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import prediction_view
@@ -225,6 +236,16 @@ def test_inactive_maps_give_no_evidence(monkeypatch):
     page = open_page(**PREDICTION, picture="Coffee", **{"class": "7"}, evidence="All four")
     assert "Grad-CAM finds **no evidence for made up 7**." in texts(page)
     assert page.info[0].value == "No map is evidence for made up 7."
+
+
+def test_a_file_of_convolutions_alone_offers_no_retry(tmp_path):
+    path = tmp_path / "convolutions.h5"
+    write_hollow_weights(path)
+    with network_of(open_weights(path)):
+        page = open_page(**PREDICTION)
+    (info,) = page.info
+    assert "weights of convolutions\\.h5 end with the convolutions" in info.value
+    assert not [button for button in page.button if button.label == "Retry"]
 
 
 def test_invalid_class_in_a_link_falls_back_to_the_most_likely():

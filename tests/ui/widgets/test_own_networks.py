@@ -17,7 +17,7 @@ from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts.fine_tuning_section import layer_change
 from vgg_viz.ui.state.shared_instance import shared
-from vgg_viz.ui.widgets import dropped_networks
+from vgg_viz.ui.widgets import uploads
 
 MAPS = {"view": "maps", "maps": "4"}
 
@@ -147,7 +147,7 @@ def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
 def test_a_dropped_file_that_does_not_fit_is_refused_with_the_reason(folder, allowed, monkeypatch):
     page = drop(open_page(**MAPS), b"not a network", "mine.keras")
     assert page.text[0].value.startswith("Expected VGG19 weights in mine")
-    monkeypatch.setattr(dropped_networks, "most_megabytes", lambda: 1)
+    monkeypatch.setattr(uploads, "most_megabytes", lambda: 1)
     assert "at most 1 MB" in drop(open_page(**MAPS), b"0" * (2**20 + 1)).error[0].value
     monkeypatch.undo()
     monkeypatch.setenv("VGG_VIZ_NETWORK_UPLOADS", "on")

@@ -134,6 +134,11 @@ _NORMALIZED = WeightsError(
     "got VGG19 with batch normalization; this page shows VGG19 without, as Keras has it"
 )
 
+_CHANNELS_FIRST = WeightsError(
+    "got kernels with channels first, as Keras 1 saves them, without saying whether Theano turned "
+    "them by 180 degrees; convert the model to channels last, and save it again"
+)
+
 
 def _shapes(architecture: Architecture) -> list[tuple[int, ...]]:
     return [layer.kernel_shape for layer in architecture.conv_layers]
@@ -157,6 +162,8 @@ def _check(layers: Sequence[SavedLayer]) -> None:
 
 
 def _unexpected(layer: ConvLayer, name: str, shapes: Sequence[tuple[int, ...]]) -> WeightsError:
+    if shapes and shapes[0] == layer.kernel_shape[::-1]:
+        return _CHANNELS_FIRST
     got = " and ".join(format_shape(shape) for shape in shapes) or "nothing"
     here = f"{layer.name}, here {name}," if name not in ("", layer.name) else layer.name
     return WeightsError(

@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from vgg_viz.serving.kept_uploads import HOURS
 from vgg_viz.ui.state.shared_instance import shared_if_created
-from vgg_viz.ui.widgets.uploads import MOST_TOGETHER, NO_ROOM
+from vgg_viz.ui.widgets.uploads import NO_ROOM, megabytes_together
 
 SECONDS_MORE = 1.0  # after which a page that was left is certainly one to drop
 
@@ -40,7 +40,7 @@ def _add_bounded(
         raise HTTPException(400, "The page was left before its upload ended.")
     others = manager.file_storage.get(session_id, {}).values()
     together = sum(len(other.data) for other in others) + len(file.data)
-    has_room = together <= MOST_TOGETHER
+    has_room = together <= megabytes_together() * 2**20
     _add_file(manager, session_id, file if has_room else file._replace(data=NO_ROOM))
 
 

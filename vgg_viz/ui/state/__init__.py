@@ -19,6 +19,7 @@ st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 
 from vgg_viz.ui.state.values import beside_address as beside_address
 from vgg_viz.ui.state.values import bind as bind
+from vgg_viz.ui.state.values import bind_number as bind_number
 from vgg_viz.ui.state.values import bind_options as bind_options
 from vgg_viz.ui.state.values import change as change
 from vgg_viz.ui.state.values import choice as choice

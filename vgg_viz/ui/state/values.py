@@ -55,6 +55,8 @@ class View:
     editions: dict[str, int] = field(default_factory=dict)
     # For each field with options, their labels as the page showed them last.
     labels: dict[str, Mapping[Any, str]] = field(default_factory=dict)
+    # For each field, a bound of its widget that is below the field's own.
+    bounds: dict[str, int | None] = field(default_factory=dict)
     # For each field, the keys of its last two widgets and the value that each shows.
     widgets: dict[str, dict[str, object]] = field(default_factory=dict)
     # View whose widgets the browser has; empty while a run has not sent all of another view's.
@@ -219,7 +221,21 @@ def complete(values: Mapping[str, Value], *, overrides: Mapping[str, Value]) -> 
     view.address = address
 
 
-def bind(key: str) -> Binding:
+def bind_number(key: str, largest: int) -> Binding:
+    """Return keyword arguments that bind a widget of numbers up to ``largest`` to a field.
+
+    A bound that the page has found elsewhere than in the address, such as a network's number of
+    classes, gives the field a new widget.
+    """
+    view = _view()
+    bound = largest if largest < (links.upper_limit(key, view.effective) or largest) else None
+    if view.bounds.get(key) != bound:
+        view.editions[key] = view.editions.get(key, 0) + 1
+    view.bounds[key] = bound
+    return bind(key, bound)
+
+
+def bind(key: str, largest: int | None = None) -> Binding:
     """Return keyword arguments for a Streamlit widget that bind it to a field.
 
     A field gets a new widget key when the page itself has changed its value or range. A browser
@@ -233,6 +249,8 @@ def bind(key: str) -> Binding:
     # No other key contains "@"; "filters-3" is a grid of the Blocks view.
     widget_key = f"{key}@{edition}" if edition else key
     content = _widget_value(key, view.effective[key])
+    if largest is not None and isinstance(content, int):
+        content = min(content, largest)
     _remember_widget(view.widgets.setdefault(key, {}), widget_key, content)
     is_shown = view.sent and widget_key in st.session_state
     if not is_shown or st.session_state[widget_key] != content:

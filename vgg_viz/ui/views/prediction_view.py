@@ -100,7 +100,8 @@ def choose(names: ClassNames) -> Choices:
     """Show the view's controls and return the values that the viewer chose."""
     picture = picture_chooser.current()
     compared = comparison.choose_other(picture)
-    class_count = controls.count("Number of classes", "classes", MOST_CLASSES)
+    most = min(MOST_CLASSES, names.count)
+    class_count = controls.count("Number of classes", "classes", most)
     class_list.choose("Evidence for", "class", names, "the most likely class")
     class_list.choose("Rather than", "against", names, "no other class")
     method = controls.one_of_many("Evidence method", "evidence", EVIDENCE)

@@ -3,12 +3,14 @@
 The server downloads missing files once for all viewers, even after a viewer has left.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
 from vgg_viz.downloads.keras_files import DownloadOffer
 from vgg_viz.model.class_names import NUMBERED, ClassNames, own_names
+from vgg_viz.model.dense_layers import NoDenseLayers
 from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.weights import Weights, WeightsError, offer_full
 from vgg_viz.serving.background_files import AnyHead, FullFileMissing
@@ -17,6 +19,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import shared
+from vgg_viz.ui.widgets import dropped_networks
 from vgg_viz.ui.widgets.chosen_network import show_attempts
 from vgg_viz.ui.widgets.text_blocks import escape
 
@@ -25,12 +28,15 @@ MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by t
 
 
 def names_of(weights: Weights | None) -> ClassNames:
-    """Return the names of a network's classes; of an own network, from the file beside its own."""
+    """Return the names of a network's classes.
+
+    Of an own network, they are in the file beside its own, or the viewer has given them.
+    """
     if not isinstance(weights, OwnNetwork):
         return load_names()
     if isinstance(weights.source, Path):
         return own_names(weights.source, weights.head.classes)
-    return ClassNames(count=weights.head.classes)
+    return replace(dropped_networks.class_names(weights), attempts=())  # they are in the sidebar
 
 
 def load_names() -> ClassNames:
@@ -87,6 +93,13 @@ def load_dense(weights: Weights) -> AnyHead | None:
         return future.result()
     if isinstance(error, FullFileMissing):
         offer_download()
+    elif isinstance(error, NoDenseLayers):
+        st.info(
+            f"**The {escape(weights.label)} end with the convolutions**: they have no dense layers "
+            "that predict classes. All other views show this network. To see predictions, save "
+            "the whole model with its head.",
+            icon=":material/account_tree:",
+        )
     elif isinstance(error, WeightsError):
         with st.container(border=True, key="dense-notice"):
             st.text(f"Could not use this network's dense layers: {error}.")

@@ -1,25 +1,28 @@
 """Networks that viewers upload, where the host allows it; kept in their sessions only."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from vgg_viz.model.networks import ENDINGS, NetworkChoice, free_name, name_of
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.shared_instance import DROPPED, own_names, shared
+from vgg_viz.ui.state.shared_instance import DROPPED, found, own_names, shared
 from vgg_viz.ui.widgets import uploads
 from vgg_viz.ui.widgets.text_blocks import escape
+
+if TYPE_CHECKING:
+    from vgg_viz.model.class_names import ClassNames
+    from vgg_viz.model.own_networks.own_network import OwnNetwork
 
 VARIABLE = "VGG_VIZ_NETWORK_UPLOADS"
 MOST_DROPPED = 2  # of a viewer
 NETWORK_BYTES = 170 * 10**6  # of a network that is in use, beside its file
 COUNT, PROBLEM = "dropped-count", "dropped-problem"
-
-
-def most_megabytes() -> int:
-    """Return the largest size of a file: Streamlit has one limit for all uploads."""
-    return min(uploads.MEGABYTES_TOGETHER, int(st.get_option("server.maxUploadSize")))
+CLASS_LISTS = "dropped-class-lists"  # what the viewer gave as classes' names, by network
 
 
 def show() -> None:
@@ -31,15 +34,16 @@ def show() -> None:
     with st.expander("Add a network of yours", key="drop-network"):
         widget = f"network-upload-{st.session_state.get(COUNT, 0)}"
         st.file_uploader(
-            f"A VGG19 that Keras has saved, up to {most_megabytes()} MB",
+            f"A VGG19 that Keras has saved, up to {uploads.most_megabytes()} MB",
             type=list(ENDINGS),
-            max_upload_size=most_megabytes(),
+            max_upload_size=uploads.most_megabytes(),
             key=widget,
             on_change=accept,
             args=(widget,),
         )
         uploads.warn("network")
         st.caption("Other viewers cannot see it. It is removed when you reload or leave the page.")
+        offer_class_names(str(state.value("network")))
         for name in st.session_state.get(DROPPED, ()):
             st.button(
                 f"Remove {escape(name)}",
@@ -50,6 +54,42 @@ def show() -> None:
             )
     if problem := st.session_state.get(PROBLEM):
         st.error(escape(problem), icon=":material/broken_image:")
+
+
+def offer_class_names(name: NetworkChoice) -> None:
+    """Show a field for the names of a dropped network's classes, if its head is known."""
+    own = found(name)
+    if name not in st.session_state.get(DROPPED, ()) or own is None or not own.head.classes:
+        return
+    key = f"class-names-{name}"
+    st.text_area(
+        f"Names of the {own.head.classes:,} classes of {escape(name)}, one a line",
+        st.session_state.get(CLASS_LISTS, {}).get(name, ""),
+        key=key,
+        on_change=take_class_names,
+        args=(name, key),
+    )
+    for problem in class_names(own).attempts:
+        st.error(escape(problem))
+
+
+def take_class_names(name: NetworkChoice, key: str) -> None:
+    """Keep the names of a dropped network's classes (widget callback)."""
+    st.session_state.setdefault(CLASS_LISTS, {})[name] = st.session_state.get(key) or ""
+
+
+def class_names(own: OwnNetwork) -> ClassNames:
+    """Return the names that the viewer gave for a dropped network's classes, or their numbers."""
+    from vgg_viz.model.class_names import MAX_BYTES, ClassNames, from_text
+
+    text, count = st.session_state.get(CLASS_LISTS, {}).get(own.name, ""), own.head.classes
+    if not text.strip() or len(text) > MAX_BYTES:
+        return ClassNames(count=count)
+    try:
+        return from_text(text.encode(), count)
+    except ValueError as error:
+        reason = str(error)
+        return ClassNames(count=count, attempts=(f"{reason[:1].upper()}{reason[1:]}.",))
 
 
 def accept(widget: str) -> None:
@@ -64,15 +104,15 @@ def accept(widget: str) -> None:
     # The next upload gets a new widget, so that Streamlit frees this one's file.
     st.session_state[COUNT] = st.session_state.get(COUNT, 0) + 1
     shared().make_room()
-    if content == uploads.NO_ROOM or len(content) > most_megabytes() * 2**20:
-        problem = f"Expected a file of at most {most_megabytes()} MB. A copy that is not compiled, "
-        problem += "keras.Model(model.inputs, model.outputs), is smaller: it has no optimizer."
+    if content == uploads.NO_ROOM or len(content) > uploads.most_megabytes() * 2**20:
+        problem = f"Expected a file of at most {uploads.most_megabytes()} MB. A copy without its "
+        problem += "optimizer, keras.Model(model.inputs, model.outputs), is smaller."
     elif not shared().memory.has_room(len(content) + NETWORK_BYTES):
         problem = "This server has no memory for another network now. Try again later."
     else:
         dropped = st.session_state.setdefault(DROPPED, {})
         for oldest in list(dropped)[: 1 - MOST_DROPPED]:
-            del dropped[oldest]
+            forget(oldest)
         name = free_name(name_of(file.name), dict.fromkeys(own_names()))
         dropped[name] = own_loader(content, name)
         state.change({"network": name})
@@ -81,6 +121,12 @@ def accept(widget: str) -> None:
 
 def remove(name: NetworkChoice) -> None:
     """Remove a dropped network, and show ImageNet's where it was shown (widget callback)."""
-    st.session_state.get(DROPPED, {}).pop(name, None)
+    forget(name)
     replacements = {"network": "imagenet", "other_network": None}
     state.change({key: one for key, one in replacements.items() if state.value(key) == name})
+
+
+def forget(name: NetworkChoice) -> None:
+    """Let go of a dropped network and of its classes' names."""
+    for key in (DROPPED, CLASS_LISTS):
+        st.session_state.get(key, {}).pop(name, None)

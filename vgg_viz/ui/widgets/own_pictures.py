@@ -94,7 +94,7 @@ def problems_of(files: Sequence[UploadedFile], outcomes: Sequence[str]) -> Itera
     """Yield error messages on an upload, at most one of each kind."""
     sentences = {
         "unreadable": "Could not read as a picture",
-        "too large together": f"More than {uploads.MEGABYTES_TOGETHER} MB together, so not added",
+        "too large together": f"More than {uploads.megabytes_together()} MB together, so not added",
     }
     for kind, sentence in sentences.items():
         pairs = zip(files, outcomes, strict=True)

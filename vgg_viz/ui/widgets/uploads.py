@@ -11,9 +11,18 @@ from vgg_viz.ui import state
 from vgg_viz.ui.state.page_url import page_url
 
 MEGABYTES_TOGETHER = 100  # of files that a page has uploaded and not read
-MOST_TOGETHER = MEGABYTES_TOGETHER * 2**20
 NO_ROOM = b"no room"  # content of a file beyond this bound
 COOKIE = "_streamlit_xsrf"  # Streamlit accepts files only with this cookie's token
+
+
+def most_megabytes() -> int:
+    """Return the largest size of a file: Streamlit has one limit for all uploads."""
+    return int(st.get_option("server.maxUploadSize"))
+
+
+def megabytes_together() -> int:
+    """Return the bound of a page's files that are not read: many pictures, or one large network."""
+    return max(MEGABYTES_TOGETHER, most_megabytes())
 
 
 def warn(key: str) -> None:
