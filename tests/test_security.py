@@ -47,7 +47,10 @@ UI_FILES = {
         "read_image(content, file.title, file.alt).open(options)",
         "file.path.read_bytes()",
     },
-    "ui/widgets/picture_chooser.py": {"file.read_bytes()"},
+    "ui/widgets/picture_chooser.py": {
+        "file.read_bytes()",
+        "picture_files.gallery().picture(name).open(wanted)",  # no file: a decoded picture
+    },
 }
 # Core modules that access files, and the origin of each path.
 CORE_FILES = {
@@ -70,6 +73,7 @@ CORE_FILES = {
     "model/weights.py": "the environment, which the host sets",
     "model/dense_layers.py": "the file that weights.py has found",
     "samples.py": "names from its own table",
+    "host_pictures.py": "the folder that VGG_VIZ_PICTURES names",
     "serving/memory.py": "Linux' files about this process",
     "tour_list.py": "the bundled tours, and files of the folder that the host names",
     "export/plain_text.py": "Matplotlib's fonts",

@@ -249,7 +249,7 @@ VISIT_FIELDS = ("tour", "tour_name", "own_tour", "answer", "lecture")
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
         "view": Choice(VIEWS),
-        "picture": Choice(PICTURES),
+        "picture": Named(PICTURES),
         "own": Number(MOST_OWN, clamps=False),
         "own_from": Choice(SOURCES),
         "fit": Choice(FITS),
@@ -294,7 +294,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "preprocessing": Choice(PREPROCESSINGS),
         "compare": Choice(COMPARISONS),
         "other_network": Named(NETWORKS, None),
-        "other": Choice(PICTURES, SAMPLES[1].name),
+        "other": Named(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
         "pair_scale": Choice(PAIR_SCALES, None),
         "half": Choice(HALVES),

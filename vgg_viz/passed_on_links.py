@@ -2,7 +2,7 @@
 
 Newsletters, searches and statistics add parameters. Mail programs and chats escape ``&``, encode a
 link again, break it, or take a full stop into it. No name or label of a field or option has any of
-the characters that are mended; names of a host's own networks may.
+the characters that are mended; names of a host's own pictures and networks may.
 """
 
 import re

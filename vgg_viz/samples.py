@@ -17,15 +17,11 @@ class PictureFile:
     path: Path
     title: str  # on the page
     alt: str  # description for screen readers
-
-    @property
-    def name(self) -> str:
-        """Name of the image in links."""
-        return self.path.stem
+    name: str  # in links
 
 
 SAMPLES = tuple(
-    PictureFile(ASSETS / file, title, alt)
+    PictureFile(ASSETS / file, title, alt, Path(file).stem)
     for file, title, alt in (
         ("cat.jpg", "Cat", "A ginger tabby cat's face, looking past the camera"),
         ("raccoon.jpg", "Raccoon", "A raccoon lying on a branch among long green leaves"),

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from vgg_viz.downloads.fetching import expanded
@@ -33,14 +33,20 @@ def own_files(environment: Mapping[str, str] = os.environ) -> dict[NetworkChoice
     return found
 
 
-def free_name(name: str, taken: Mapping[NetworkChoice, object]) -> NetworkChoice:
-    """Return a name for links and lists, numbered if another network has it.
+def free_name(
+    name: str,
+    taken: Collection[str],
+    *,
+    reserved: Collection[str] = tuple(NETWORKS),
+    unnamed: str = "network",
+) -> str:
+    """Return a name for links and lists, numbered if it is taken or reserved.
 
-    >>> free_name("ImageNet", {}), free_name("birds/2", {"birds2": 0})
+    >>> free_name("ImageNet", []), free_name("birds/2", ["birds2"])
     ('ImageNet 2', 'birds2 2')
     """
-    name = clean_name(name) or "network"
-    used = {one.casefold() for one in (*taken, *NETWORKS)}
+    name = clean_name(name) or unnamed
+    used = {one.casefold() for one in (*taken, *reserved)}
     numbered = (f"{name} {number}" for number in range(2, len(used) + 3))
     return next(one for one in (name, *numbered) if one.casefold() not in used)
 

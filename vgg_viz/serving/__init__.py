@@ -4,6 +4,7 @@
 - `run`: a script run, as queues and long computations see it
 - `forward_pass`: one image through the network, block by block
 - `cache`: size-bounded cache
+- `gallery`: the host's own pictures, decoded once
 - `kept_uploads`: viewers' uploads, kept for a reload of their tab
 - `locks`: fair lock, and interruptible waiting
 - `loading`: networks, loaded in the background

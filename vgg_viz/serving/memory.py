@@ -16,7 +16,7 @@ viewers share is computed once. Complete layers' filters, 80 MB together, are no
 Streamlit's memory per viewer comes on top: 0.3 MB for the session, and until they are decoded,
 uploaded files of 100 MB at most, or one of the host's largest size. Up to 20 images uploaded
 together then take 6 MB at most. For reloads, those of viewers who have left are kept, 32 MB at most
-(`kept_uploads`).
+(`kept_uploads`). A host's own pictures take up to 12 MB (`gallery`).
 
 `WORKING_BYTES`, the memory that a server needs besides its caches, follows from measurements of
 `make load` (docs/performance.md): 854 MB after one viewer's first maps, and at most 1,441 MB with

@@ -84,7 +84,9 @@ def linked(random, names):
     """Return a random value for each of these fields, one that every layer has."""
     values = {}
     for name in names:
-        options = [one for one in values_of(FIELDS[name]) if one not in (None, (512,))]
+        is_picture = name in ("picture", "other")  # of which the page has no other
+        all_values = FIELDS[name].options if is_picture else values_of(FIELDS[name])
+        options = [one for one in all_values if one not in (None, (512,))]
         values[name] = random.choice([one for one in options if type(one) is not int or one <= 14])
     return values
 

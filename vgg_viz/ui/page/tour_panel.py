@@ -9,13 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz import links
 from vgg_viz.export.plain_text import leftward
-from vgg_viz.fields import LAYERS, PICTURES
+from vgg_viz.fields import LAYERS
 from vgg_viz.languages import is_leftward, words_in
 from vgg_viz.tour_list import first_in, offered
 from vgg_viz.tours import Step, StepText, Tour, text_for
 from vgg_viz.ui.page import tour_menu
 from vgg_viz.ui.state import mode, tour_steps
-from vgg_viz.ui.widgets import components
+from vgg_viz.ui.widgets import components, picture_chooser
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import VIEWS
@@ -112,8 +112,6 @@ class Panel:
         """Show the parts of the panel that need the view's result: answer and picture."""
         self.show(tour_steps.shown_network(), settled=True)
         if VIEWS[view].shows_picture:
-            from vgg_viz.ui.widgets import picture_chooser
-
             picture = picture_chooser.current()
             self.photograph.image(
                 picture.png, output_format="PNG", width="stretch", alt=picture.alt
@@ -186,7 +184,8 @@ def show_return(tour: Tour, index: int) -> None:
     view = VIEWS[str(page["view"])]
     about = [view.label]
     about += [LAYERS[str(page["layer"])].label] * view.shows_layer
-    about += [PICTURES[str(page["picture"])].label] * ("picture" in step.page)
+    if "picture" in step.page:
+        about.append(escape(picture_chooser.title_of(str(page["picture"]))))
     st.caption(words.diverged.format(about=" · ".join(about)))
     st.button(
         words.again,

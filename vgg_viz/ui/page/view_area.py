@@ -35,7 +35,10 @@ def show() -> None:
     view = str(state.value("view"))
     with errors.error_boundary(), tour_panel.stage(view, header.tools):
         # Only the chosen view is imported, so that the page appears before NumPy is loaded.
-        import_module(f"vgg_viz.ui.views.{VIEWS[view].module}").show(st.container(key="notices"))
+        module = import_module(f"vgg_viz.ui.views.{VIEWS[view].module}")
+        notices = st.container(key="notices")
+        picture_chooser.show_missing(VIEWS[view], notices)
+        module.show(notices)
     state.finish()
 
 

@@ -30,7 +30,7 @@ class AvailableImage:
     digest: str  # digest of its pixels
     open: Callable[[], InputImage]  # function that decodes the image
     own: int | None = None  # number of the viewer's own picture
-    # Whether it is one of the page's samples, whose peaks may be stored on disk.
+    # Whether it is one of the samples or of the host's, whose peaks may be stored on disk.
     is_sample: bool = False
 
     @property
@@ -44,10 +44,10 @@ class AvailableImage:
 
 
 def all_images() -> tuple[AvailableImage, ...]:
-    """Return the samples, the downloaded robin and the viewer's own images, without duplicates."""
+    """Return all images that the viewer can choose, without duplicates, in the page's order."""
     options = picture_chooser.options()
     images: dict[str, AvailableImage] = {}
-    for image in (*samples(options), *robin(options), *own(options)):
+    for image in (*samples(options), *of_host(options), *robin(options), *own(options)):
         images.setdefault(image.digest, image)
     return tuple(images.values())
 
@@ -64,6 +64,13 @@ def samples(options: PictureOptions) -> Iterator[AvailableImage]:
 def sample_digest(name: str, options: PictureOptions) -> str:
     """Return the digest of a sample's pixels, cached so that the sample is decoded only once."""
     return open_file(sample(name), options).digest
+
+
+def of_host(options: PictureOptions) -> Iterator[AvailableImage]:
+    """Yield the host's own images that have been decoded so far."""
+    for name, picture in picture_files.gallery().decoded().items():
+        decode = partial(picture.open, options)
+        yield AvailableImage(name, picture.title, decode().digest, decode, is_sample=True)
 
 
 def robin(options: PictureOptions) -> Iterator[AvailableImage]:

@@ -113,7 +113,7 @@ def accept(widget: str) -> None:
         dropped = st.session_state.setdefault(DROPPED, {})
         for oldest in list(dropped)[: 1 - MOST_DROPPED]:
             forget(oldest)
-        name = free_name(name_of(file.name), dict.fromkeys(own_names()))
+        name = free_name(name_of(file.name), own_names())
         dropped[name] = own_loader(content, name)
         state.change({"network": name})
     st.session_state[PROBLEM] = problem

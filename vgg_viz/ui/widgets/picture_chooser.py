@@ -11,10 +11,10 @@ from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.fields import FIELDS, OWN, PICTURES, ROBIN
 from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
 from vgg_viz.image_io.limits import ImageFileError
-from vgg_viz.option import labels
 from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
-from vgg_viz.ui.widgets import controls, image_change, picture_upload
+from vgg_viz.ui.state import mode
+from vgg_viz.ui.widgets import controls, image_change, picture_files, picture_upload
 from vgg_viz.ui.widgets.picture_files import open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
@@ -29,12 +29,14 @@ STORED_HELP = (
     "This file uses a small part of its value range, so its contrast is stretched: the smallest "
     "value is black, the largest white. **As stored** leaves the values unchanged."
 )
+SAMPLE_FILES = {one.name: one for one in SAMPLES}
 PICTURE_BUTTONS = '[data-variant="pills"]'  # the page has no other pills
 
 
 def choose_other(beside: InputImage) -> InputImage:
     """Show the choice of a second picture, to compare with the page's picture, and return it."""
-    choice = controls.one_of_many("The other picture", "other", PICTURES)
+    st.selectbox("The other picture", **state.bind_options("other", titles("other")))
+    choice = str(state.value("other"))
     if choice == OWN:
         picture_upload.show("other", "Your other picture", camera=False)
     other = load(choice, options(), "other")
@@ -71,8 +73,9 @@ def show(view: View, above: DeltaGenerator) -> None:
 
 def choose() -> InputImage:
     """Show the sidebar's picture controls and return the chosen picture."""
-    st.pills("Picture", required=True, **state.bind_options("picture", labels(PICTURES)))
-    choice = state.choice("picture", PICTURES)
+    named = {name: escape(title) for name, title in titles("picture").items()}
+    st.pills("Picture", required=True, **state.bind_options("picture", named))
+    choice = str(state.value("picture"))
     picture = load(choice, options(), "picture")
     if choice == OWN:
         picture_upload.show("picture", "Your picture")
@@ -124,9 +127,8 @@ def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
         st.session_state.pop(f"robin_failure_{key}", None)
     chosen = opener(choice, key)
     if chosen is None:
-        picture = last_good(wanted, key)
-        st.caption(f"Showing *{escape(picture.title)}* until you add a picture.")
-        return picture
+        st.caption(replacement(wanted, key))
+        return last_good(wanted, key)
     try:
         picture = chosen(wanted)
     except (ImageFileError, FileUnavailable) as error:
@@ -137,13 +139,67 @@ def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
 
 
 def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | None:
-    """Return a function that opens the chosen picture; None for an own picture not added yet."""
+    """Return a function that opens the chosen picture; None if the page does not have it.
+
+    It lacks an own picture that was not added yet, and one that a link names and no file has.
+    """
     if choice == ROBIN:
         return partial(open_robin, key)
     if choice == OWN:
         own = own_picture(key)
         return own.open if own else None
-    return partial(open_file, sample(choice))
+    if choice in SAMPLE_FILES:
+        return partial(open_file, SAMPLE_FILES[choice])
+    if choice in picture_files.gallery().titles():
+        return partial(open_host_picture, choice)
+    return None
+
+
+def open_host_picture(name: str, wanted: PictureOptions) -> InputImage:
+    """Open one of the host's own pictures."""
+    return picture_files.gallery().picture(name).open(wanted)
+
+
+def titles(key: str) -> dict[str, str]:
+    """Return the titles of all pictures that a picture field can have or has, by name."""
+    host, chosen = picture_files.gallery().titles(), str(state.value(key))
+    named = {name: file.title for name, file in SAMPLE_FILES.items()} | host
+    if chosen not in {*named, ROBIN, OWN}:
+        named[chosen] = "Not here"
+    return named | {name: PICTURES[name].label for name in (ROBIN, OWN)}
+
+
+def title_of(name: str) -> str:
+    """Return the title of a picture, given its name in links."""
+    known = PICTURES.get(name)
+    return known.label if known else picture_files.gallery().titles().get(name, name)
+
+
+def show_missing(view: View, notice: DeltaGenerator) -> None:
+    """Show which picture the opened link names that is not here, and what is shown in its place."""
+    keys = ["picture"] * is_needed(view) + ["other"] * (state.value("compare") == "picture")
+    for key in keys:
+        choice = str(state.value(key))
+        added = choice == OWN and state.was_chosen(key)
+        if added or opener(choice, key):
+            continue
+        reason = (
+            "**This link was made with an uploaded picture, which links do not include.**"
+            if choice == OWN
+            else f"**There is no picture named {escape(choice)} here.**"
+        )
+        sentence, icon = f"{reason} {replacement(options(), key)}", ":material/hide_image:"
+        with notice.container(key=f"missing-{key}"):
+            if mode.in_lecture():  # one line, beside the tools
+                st.markdown(f"{icon} {sentence}")
+            else:
+                st.warning(sentence, icon=icon)
+
+
+def replacement(wanted: PictureOptions, key: str) -> str:
+    """Return a sentence on the picture that a field shows in place of one that is not here."""
+    until = " until you add a picture" * (state.value(key) == OWN)
+    return f"Showing *{escape(last_good(wanted, key).title)}*{until}."
 
 
 def last_good(wanted: PictureOptions, key: str) -> InputImage:
@@ -159,25 +215,32 @@ def last_good(wanted: PictureOptions, key: str) -> InputImage:
 
 def thumbnail_styles() -> str:
     """Return CSS that shows the buttons in the picture control as thumbnails."""
-    own = own_picture("picture")
-    return sample_styles() + (thumbnail_style(OWN, "png", own.thumbnail) if own else "")
+    own, names = own_picture("picture"), list(titles("picture"))
+    thumbnails = {name: one.thumbnail for name, one in picture_files.gallery().decoded().items()}
+    thumbnails |= {OWN: own.thumbnail} if own else {}
+    styles = [
+        thumbnail_style(names.index(name), thumbnail) for name, thumbnail in thumbnails.items()
+    ]
+    return "".join([sample_styles(), *styles])
 
 
 @lru_cache(maxsize=1)
 def sample_styles() -> str:
     """Return CSS that shows the samples' buttons as thumbnails."""
     files = {one.name: ASSETS / "thumbnails" / f"{one.name}.jpg" for one in SAMPLES}
-    return "".join(thumbnail_style(name, "jpeg", file.read_bytes()) for name, file in files.items())
+    return "".join(
+        thumbnail_style(index, file.read_bytes()) for index, file in enumerate(files.values())
+    )
 
 
-def thumbnail_style(choice: str, kind: str, data: bytes) -> str:
+def thumbnail_style(index: int, data: bytes) -> str:
     """Return CSS that shows a thumbnail on a button of the picture control, instead of its name.
 
     Screen readers still read the name. In an SVG, since a browser that darkens pages would take a
     small gray photograph for an icon and invert it.
     """
-    button = f"{PICTURE_BUTTONS}:nth-of-type({list(PICTURES).index(choice) + 1})"
-    photograph = data_url(kind, data)
+    button = f"{PICTURE_BUTTONS}:nth-of-type({index + 1})"
+    photograph = data_url("jpeg", data)
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 224 224">'
         f'<image href="{photograph}" width="224" height="224"/></svg>'

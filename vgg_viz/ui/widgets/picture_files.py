@@ -1,19 +1,23 @@
-"""Pictures that every viewer can choose: the samples, and the walkthrough's robin from the web.
+"""Pictures that every viewer can choose: samples, the host's, and the walkthrough's robin.
 
 Image decoders are imported only where they are needed, so that the page's controls appear a third
 of a second earlier.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
 from vgg_viz.downloads.fetching import FileUnavailable, download, private_folder
 from vgg_viz.fields import PICTURES, ROBIN
+from vgg_viz.host_pictures import host_files
 from vgg_viz.image_io.input_image import InputImage, PictureOptions
 from vgg_viz.image_io.limits import MAX_BYTES, ImageFileError
 from vgg_viz.samples import PictureFile
+from vgg_viz.serving.gallery import Gallery
 from vgg_viz.serving.memory import cache_bytes, limit_bytes
 
 DECODED_BYTES = 301_056  # a PNG that does not compress, and as many again for its decoded pixels
@@ -72,7 +76,8 @@ def open_robin(key: str, options: PictureOptions) -> InputImage:
 
 def robin_at(path: Path) -> PictureFile:
     """Return the picture file of the robin that was downloaded to this path."""
-    return PictureFile(path, PICTURES[ROBIN].label, "A robin, photographed by Chris Heald")
+    alt = "A robin, photographed by Chris Heald"
+    return PictureFile(path, PICTURES[ROBIN].label, alt, ROBIN)
 
 
 def downloaded_robin() -> PictureFile | None:
@@ -81,3 +86,13 @@ def downloaded_robin() -> PictureFile | None:
         path = private_folder() / ROBIN_NAME
         return robin_at(path) if path.is_file() else None
     return None
+
+
+def gallery() -> Gallery:
+    """Return the host's own pictures, which the first call begins to decode."""
+    return _gallery(tuple(host_files().values()))
+
+
+@lru_cache(maxsize=2)
+def _gallery(files: Sequence[PictureFile]) -> Gallery:
+    return Gallery({file.name: file for file in files})
