@@ -80,6 +80,7 @@ def test_a_reload_shows_it_again_and_another_tab_does_not(open_page):
     assert not any(word in page.url for word in token.split(","))
     other = open_page(page.url.partition("?")[2])
     shows(other, "Cat")
+    expect(other.get_by_text("uploaded picture, which links do not include")).to_be_visible()
 
 
 def test_a_tour_gives_the_picture_back(open_page):

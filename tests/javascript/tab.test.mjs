@@ -19,11 +19,13 @@ test("the token is held in the tab, and sent once to each session that has none"
   };
   globalThis.window = { sessionStorage };
   const sent = [];
-  const run = (token) => {
-    tab({ data: packed({ token }), setTriggerValue: (name, value) => sent.push(value) });
+  const run = (token, asks = false) => {
+    tab({ data: packed({ asks, token }), setTriggerValue: (name, value) => sent.push(value) });
     return sent.length;
   };
-  assert.deepEqual([run(""), run("first"), run("first")], [0, 0, 0]);
+  assert.deepEqual([run(""), run("", true), run("", true), run(""), run("", true)], [0, 1, 1, 1, 2]);
+  assert.deepEqual(sent.splice(0), ["", ""]);
+  assert.deepEqual([run("first"), run("first", true)], [0, 0]);
   assert.deepEqual([...held.values()], ["first"]);
   // A new session, which does not know it until it has run again, or never.
   assert.deepEqual([run(""), run("")], [1, 1]);

@@ -2,33 +2,13 @@
 
 from urllib.parse import parse_qs
 
-from tests.load.widgets import TRIGGER_PREFIX, TRIGGER_SUFFIX
 from tests.support.image_files import photo
-from tests.support.pages import choose, link_of, open_page, payloads, press, texts, unpacked, upload
+from tests.support.pages import choose, link_of, open_page, payloads, press, texts, upload
+from tests.support.tabs import answer, token_of
 from tests.support.truth import MAPS
 from vgg_viz.ui.state import reloads
 
 OWN = {**MAPS, "maps": "1", "picture": "own"}
-
-
-def tab_of(page):
-    """Return the component that holds the token in the browser's tab."""
-    return next(one for one in page.get("bidi_component") if one.key == reloads.COMPONENT)
-
-
-def token_of(page):
-    """Return the token that the browser has got."""
-    return unpacked(tab_of(page).proto.bytes)[0]["token"]
-
-
-def answer(page, token):
-    """Send a token from the tab that the page is open in, as after a reload; return the page."""
-    states = page._tree.get_widget_states()
-    state = states.widgets.add(id=f"{TRIGGER_PREFIX}{tab_of(page).proto.id}{TRIGGER_SUFFIX}")
-    state.json_trigger_value = f'[{{"event": "picked", "value": "{token}"}}]'
-    page._tree = page._run(states)._tree
-    assert not page.exception
-    return page
 
 
 def reloaded(page, **query):

@@ -35,7 +35,8 @@ def show() -> str:
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
-    token = components.pack({"token": reloads.token()})
+    asks = not reloads.is_settled() and state.shows_own_picture()
+    token = components.pack({"token": reloads.token(), "asks": asks})
     components.mount("tab", reloads.COMPONENT, token, restore_uploads)
     view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     if not mode.in_lecture() or mode.controls_are_open():

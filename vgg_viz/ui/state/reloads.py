@@ -13,7 +13,7 @@ import streamlit as st
 from vgg_viz.ui.state import component_values
 from vgg_viz.ui.state.shared_instance import shared
 
-COMPONENT, TOKEN = "tab-token", "uploads-token"
+COMPONENT, TOKEN, ANSWERED = "tab-token", "uploads-token", "tab-answered"
 TOKEN_BYTES = 16
 
 
@@ -29,6 +29,11 @@ def token() -> str:
     return str(st.session_state.get(TOKEN, ""))
 
 
+def is_settled() -> bool:
+    """Return whether it is known if the tab had uploads before this session."""
+    return bool(token()) or ANSWERED in st.session_state
+
+
 def touch() -> None:
     """Note that the viewer is there, so that their uploads are kept from now on."""
     if token():
@@ -36,10 +41,11 @@ def touch() -> None:
 
 
 def restore() -> None:
-    """Take over the uploads whose token the browser has sent (widget callback).
+    """Take over the uploads whose token the browser has sent, if it has one (widget callback).
 
     The session keeps what it has already.
     """
+    st.session_state[ANSWERED] = True
     sent = component_values.raw_value(COMPONENT)
     if not isinstance(sent, str) or token():
         return

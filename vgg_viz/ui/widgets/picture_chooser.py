@@ -13,7 +13,7 @@ from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
 from vgg_viz.image_io.limits import ImageFileError
 from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
-from vgg_viz.ui.state import mode
+from vgg_viz.ui.state import mode, reloads
 from vgg_viz.ui.widgets import controls, image_change, picture_files, picture_upload
 from vgg_viz.ui.widgets.picture_files import open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
@@ -180,8 +180,9 @@ def show_missing(view: View, notice: DeltaGenerator) -> None:
     keys = ["picture"] * is_needed(view) + ["other"] * (state.value("compare") == "picture")
     for key in keys:
         choice = str(state.value(key))
-        added = choice == OWN and state.was_chosen(key)
-        if added or opener(choice, key):
+        # A viewer who has just chosen "Your own" sees the upload; after a reload, theirs may come.
+        expected = choice == OWN and (state.was_chosen(key) or not reloads.is_settled())
+        if expected or opener(choice, key):
             continue
         reason = (
             "**This link was made with an uploaded picture, which links do not include.**"
