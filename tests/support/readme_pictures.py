@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.support import REPOSITORY
@@ -63,6 +64,10 @@ SHOTS = (
         partial(scroll_to, ".st-key-map-tabs"),
     ),
     Shot("architecture", "view=architecture", scheme="dark"),
+    Shot("filters", "view=filters&layer=block1_conv1&filters=12"),
+    Shot("blocks", "view=blocks&block_maps=16"),
+    Shot("prediction", "view=prediction&network=imagenet"),
+    Shot("conclusion", "view=conclusion"),
 )
 LECTURE = Shot("lecture", "tour=8&lecture=true&answer=true", size=(1280, 720))
 
@@ -79,7 +84,10 @@ def take(address: str, shots: Sequence[Shot]) -> None:
             page.goto(f"{address}/?{shot.query}")
             settle(page)
             shot.prepare(page)
-            page.screenshot(path=REPOSITORY / "docs" / f"{shot.name}.png")
+            picture = REPOSITORY / "docs" / f"{shot.name}.png"
+            page.screenshot(path=picture)
+            with Image.open(picture) as taken:
+                taken.convert("RGB").quantize(256).save(picture, optimize=True)  # a third as large
             page.close()
         chromium.close()
 
