@@ -4,6 +4,7 @@ from unittest.mock import Mock, call
 
 import pytest
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from vgg_viz.ui.state import page_run
 from vgg_viz.ui.state.page_run import PageRun
@@ -43,7 +44,15 @@ def test_long_work_shows_progress_in_one_place_and_clears_it(clock):
     slot.empty.assert_called_once()
 
 
-@pytest.mark.parametrize("ids", [["view"], None], ids=["fragment", "whole"])
+@pytest.mark.parametrize(
+    ("ids", "running", "scope"),
+    [
+        (["view"], "view", "fragment"),
+        (["view"], "result", "app"),  # one within it, which cannot be begun anew alone
+        (None, "view", "app"),  # what a whole run has not shown yet would be lost
+    ],
+    ids=["fragment", "inner", "whole"],
+)
 @pytest.mark.parametrize(
     ("waiting", "gives_way"),
     [
@@ -54,7 +63,7 @@ def test_long_work_shows_progress_in_one_place_and_clears_it(clock):
     ids=["nothing", "click", "clock"],
 )
 def test_a_run_gives_way_to_a_click_and_not_to_a_clock(
-    monkeypatch: pytest.MonkeyPatch, ids, waiting, gives_way
+    monkeypatch: pytest.MonkeyPatch, ids, running, scope, waiting, gives_way
 ):
     requests, rerun = ScriptRequests(), Mock()
     if waiting:
@@ -62,6 +71,6 @@ def test_a_run_gives_way_to_a_click_and_not_to_a_clock(
     context = Mock(script_requests=requests, fragment_ids_this_run=ids)
     monkeypatch.setattr(page_run, "get_script_run_ctx", lambda **_: context)
     monkeypatch.setattr(page_run.st, "rerun", rerun)
+    ThreadState.initialize(fragment_id=running)
     page_run.give_way()
-    # A whole run begins anew as a whole: what it has not shown yet would be lost.
-    assert rerun.mock_calls == [call(scope="fragment" if ids else "app")] * gives_way
+    assert rerun.mock_calls == [call(scope=scope)] * gives_way

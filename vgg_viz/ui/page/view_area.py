@@ -4,10 +4,13 @@ A widget within it reruns the fragment alone. The rest of the page (header, choi
 keys, footer) is shown again only by a whole script run.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.fields import FIELDS
 from vgg_viz.ui import state
 from vgg_viz.ui.page import errors, header, tour_panel
 from vgg_viz.ui.state import mode, reloads, tour_steps
@@ -20,6 +23,12 @@ AROUND = (
     *("view", "picture", "own", "own_from", "fit", "stored"),
     *("lecture", "tour", "tour_name", "own_tour"),
     *("change", "amount", "cover_row", "cover_column", "fill"),
+)
+SHOWN_BY_CONTROLS = "values-of-the-controls"
+# Fields that no control in the sidebar depends on.
+MOVES = (
+    *("channel", "row", "column", "half", "tab", "back_to", "attribution", "sanity"),
+    *("ablated", "ablated_in", "later_layer", "experiment"),
 )
 
 
@@ -38,13 +47,36 @@ def show() -> None:
         module = import_module(f"vgg_viz.ui.views.{VIEWS[view].module}")
         notices = st.container(key="notices")
         picture_chooser.show_missing(VIEWS[view], notices)
-        module.show(notices)
+        show_result = module.show(notices)
+        if show_result:
+            st.session_state[SHOWN_BY_CONTROLS] = by_controls()
+            show_moves(show_result)
+    state.finish()
+
+
+@st.fragment
+def show_moves(show_result: Callable[[DeltaGenerator], None]) -> None:
+    """Show what depends on the chosen map and position (fragment).
+
+    A click that changes a control as well runs the whole page instead.
+    """
+    header.sync()
+    if by_controls() != st.session_state[SHOWN_BY_CONTROLS]:
+        st.rerun()
+    with errors.error_boundary():
+        show_result(st.container(key="move-notices"))
     state.finish()
 
 
 def begin() -> None:
     """Note the values that the rest of the page shows, at the start of a whole script run."""
     st.session_state[SHOWN_AROUND] = around()
+
+
+def by_controls() -> tuple[object, ...]:
+    """Return all values that the page shows outside of `show_moves`."""
+    fields = tuple(state.value(field) for field in FIELDS if field not in MOVES)
+    return *fields, *around()
 
 
 def around() -> tuple[object, ...]:

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from vgg_viz.serving.locks import POLL_SECONDS
 from vgg_viz.serving.run import Run
@@ -85,4 +86,6 @@ def give_way() -> None:
     # Streamlit has no public interface for these.
     state, data = context.script_requests._state, context.script_requests._rerun_data
     if state is ScriptRequestType.RERUN and not data.is_auto_rerun:
-        st.rerun(scope="fragment" if context.fragment_ids_this_run else "app")
+        # Streamlit reruns only a fragment that was asked for, not one within it.
+        is_own = ThreadState.get().fragment_id in (context.fragment_ids_this_run or ())
+        st.rerun(scope="fragment" if is_own else "app")

@@ -1,5 +1,7 @@
 """Feature maps view: the feature maps of one conv layer for the chosen image."""
 
+from collections.abc import Callable
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -22,13 +24,17 @@ from vgg_viz.ui.widgets.controls import Appearance
 GRID = "maps-mosaic"
 
 
-def show(notice: DeltaGenerator) -> None:
-    """Show the view's controls, then the feature maps of the chosen layer."""
+def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
+    """Show the view's controls; return the function that shows the chosen layer's feature maps.
+
+    It takes a container for notices and progress. None means that all is shown: in a comparison,
+    and in lectures and tours, where the controls or the tour's panel follow from the chosen map.
+    """
     spec = None
     with st.sidebar:
         chosen = picture_chooser.current()
         layer = controls.layer()
-        inspector.choose(layer)
+        fields = st.container(key="map-fields")
         count = controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
         appearance = compared.appearance if compared else controls.appearance()
@@ -36,13 +42,22 @@ def show(notice: DeltaGenerator) -> None:
         choice = controls.network()
         if mode.is_explained() and not compared:
             spec = map_tabs.choose_in_sidebar(layer)
-    maps = LayerMaps(results(notice), load_network(choice, notice), chosen, layer)
-    maps = ablation_section.apply_earlier(maps, notice)
-    if compared:
-        introduce(layer)
-        comparison.show(maps, compared, count, order, notice)
-    else:
-        show_maps(maps, count, order, appearance, spec)
+
+    def show_result(notice: DeltaGenerator) -> None:
+        with fields:
+            inspector.choose(layer)
+        maps = LayerMaps(results(notice), load_network(choice, notice), chosen, layer)
+        maps = ablation_section.apply_earlier(maps, notice)
+        if compared:
+            introduce(layer)
+            comparison.show(maps, compared, count, order, notice)
+        else:
+            show_maps(maps, count, order, appearance, spec)
+
+    if not compared and not mode.is_explained():
+        return show_result
+    show_result(notice)
+    return None
 
 
 def introduce(layer: ConvLayer) -> None:
