@@ -55,6 +55,7 @@ def test_what_can_mean_only_one_thing_is_understood(passed_on):
     [
         *("msclkid=1", "mc_cid=a&mc_eid=b", "mkt_tok=a", "source=newsletter", "recipe=pasta"),
         *("channel=email", "made=", "embed=true", "debug=on", "VIEW=Blocks", "=5"),
+        *("network=g", "network=ytv&gclid=1", "network=D", "network=search%2Fdisplay"),
         "q=vgg%26layer%3Dblock1_conv1&ref=https%3A%2F%2Fexample.org%3Fview%3Dfilters",
     ],
 )

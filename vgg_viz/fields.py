@@ -6,7 +6,7 @@ an earlier version, a number by its digits.
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import (
 )
 from vgg_viz.interpretability.map_orders import PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
-from vgg_viz.model.networks import NETWORKS, clean_name
+from vgg_viz.model.networks import ADVERTISED, NETWORKS, clean_name
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.option import Name, Option, by_name
 from vgg_viz.samples import SAMPLES
@@ -139,12 +139,15 @@ class Choice(Generic[Name]):
 class Named(Choice[str]):
     """A field of a link that holds an option, or a name that only some servers have."""
 
+    no_names: Collection[str] = ()  # texts that other programs give
+
     def read(self, texts: Sequence[str]) -> str:
         """Return the name of an option, or else the text itself if it can be a name."""
         try:
             return super().read(texts)
         except LinkError:
-            if texts[-1] != (clean_name(texts[-1]) or None):
+            is_name = texts[-1] == clean_name(texts[-1]) != ""
+            if not is_name or texts[-1].casefold() in self.no_names:
                 raise
             return texts[-1]
 
@@ -290,10 +293,10 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "scale": Choice(SCALES),
         "colors": Choice(COLOR_MAPS),
         "order": Choice(PAIR_ORDERS),
-        "network": Named(NETWORKS),
+        "network": Named(NETWORKS, no_names=ADVERTISED),
         "preprocessing": Choice(PREPROCESSINGS),
         "compare": Choice(COMPARISONS),
-        "other_network": Named(NETWORKS, None),
+        "other_network": Named(NETWORKS, None, ADVERTISED),
         "other": Named(PICTURES, SAMPLES[1].name),
         "shown_as": Choice(SHOWN_AS),
         "pair_scale": Choice(PAIR_SCALES, None),

@@ -16,6 +16,7 @@ from vgg_viz.links import read_values
 _NAMES = FIELDS.keys() | OLD_FIELDS.keys()
 # Fields that hold any name, and their options.
 _HOSTS = {name: kind.options for name, kind in FIELDS.items() if isinstance(kind, Named)}
+_COMMON = ("channel", "network")  # in others' links too, as in "channel=email" and "network=g"
 _CODINGS = 3  # times that a link may be percent-encoded
 _AMPERSAND = re.compile("&(amp;|#38;|#x26;)+", re.IGNORECASE)
 _BREAKS = re.compile(r"[\s\\\u200b-\u200d\u2060\ufeff]|^3D")  # 3D: quoted-printable's =
@@ -48,7 +49,7 @@ def read_passed_on(parameters: Mapping[str, Sequence[str]]) -> PassedOnLink:
         problems, readable = _first_readable(name, texts)
         if not problems:
             link.texts[name] = readable
-        elif name in FIELDS and name != "channel":  # as in "channel=email"
+        elif name in FIELDS and name not in _COMMON:
             link.unread[name], link.problems = texts, link.problems + problems
         else:
             link.others[name] = texts

@@ -16,6 +16,10 @@ NETWORKS: Mapping[NetworkChoice, Option] = by_name(
     Option("untrained", "Untrained"),
 )
 
+# Values of ``network`` that Google's and Microsoft's advertisements add to links; no names here.
+ADVERTISED = ("g", "s", "d", "u", "x", "yt", "ytv", "vp", "gtv", "o", "a")
+RESERVED = (*NETWORKS, *ADVERTISED)
+
 NETWORKS_VARIABLE = "VGG_VIZ_NETWORKS"
 ENDINGS = (".keras", ".h5", ".hdf5")
 MOST_LETTERS = 40  # of an own network's name
@@ -37,13 +41,13 @@ def free_name(
     name: str,
     taken: Collection[str],
     *,
-    reserved: Collection[str] = tuple(NETWORKS),
+    reserved: Collection[str] = RESERVED,
     unnamed: str = "network",
 ) -> str:
     """Return a name for links and lists, numbered if it is taken or reserved.
 
-    >>> free_name("ImageNet", []), free_name("birds/2", ["birds2"])
-    ('ImageNet 2', 'birds2 2')
+    >>> free_name("ImageNet", []), free_name("birds/2", ["birds2"]), free_name("G", [])
+    ('ImageNet 2', 'birds2 2', 'G 2')
     """
     name = clean_name(name) or unnamed
     used = {one.casefold() for one in (*taken, *reserved)}
