@@ -11,7 +11,7 @@ from scipy import ndimage
 from tests.support import REPOSITORY
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
-from vgg_viz.fields import MOST_STEPS
+from vgg_viz.fields import MOST_STEPS, PICTURES
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.decomposition import previous_conv
 from vgg_viz.interpretability.experiments.changes import ChosenChange
@@ -385,6 +385,8 @@ def test_statements_on_filters_name_their_network_and_show_their_maps(step):
     for words in all_words(step):
         named = named_in(words.answer + words.text)
         assert not named or "picture" in step.page
+        # A sample: other names are of pictures that a host may have.
+        assert step.page.get("picture", "cat") in PICTURES
         assert all(number <= step.page["maps"] for number in named)
 
 

@@ -86,7 +86,9 @@ def test_no_other_token_shows_a_picture():
         assert "Your picture" not in texts(answer(open_page(**OWN, own="1"), token))
     # A session that has uploads of its own takes no others.
     shown = payloads(second)["maps-mosaic"]
+    own = token_of(second)
     assert payloads(answer(second, token_of(first)))["maps-mosaic"] == shown
+    assert token_of(second) == own
 
 
 def test_a_page_without_uploads_has_no_token():
