@@ -145,8 +145,9 @@ def captions(page: AppTest) -> list[str]:
     return [element.value for element in page.main.caption]
 
 
-# Components that show nothing.
-UNSEEN = ("keys", "dropping", "tab-token", "optimization-pulse", "patches-pulse")
+# Components that show nothing, or only buttons.
+PULSES = ("optimization-pulse", "patches-pulse")
+UNSEEN = ("keys", "dropping", "tab-token", "first-steps", *PULSES)
 
 
 def payloads(page: AppTest) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.model.architecture import KINDS, VGG19, Layer, format_shape
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.widgets import controls, diagram, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import components, controls, diagram, picture_chooser, text_blocks
 from vgg_viz.views import VIEWS
 
 (PAPER,) = VIEWS["architecture"].papers
@@ -26,13 +26,14 @@ def show(_notice: DeltaGenerator) -> None:
         st.caption("The table of conv layers lists these blocks.")
         choice = controls.network()
     text_blocks.prose(
-        f"**VGG19** ({PAPER}) classifies a 224 × 224 image with "
-        f"{len(VGG19.conv_layers)} convolutions in five **blocks**, then three dense layers. "
-        "After each block, a max pool halves width and height. "
-        "**Click a convolution** to see its feature maps.",
+        f"**VGG19** ({PAPER}) is a neural network that classifies images. Your picture passes "
+        "through 16 convolutions in five **blocks**, then three dense layers. Below the diagram: "
+        "what each layer computes from it.",
         "## The architecture of VGG19",
     )
-    is_painted = diagram.show(VGG19, partial(selection.open_layer, "diagram"))
+    if not mode.is_explained():
+        components.mount("first_steps", "first-steps", components.pack({}))
+    is_painted = diagram.show(VGG19, chosen, partial(selection.open_layer, "diagram"))
     # A tour step on this view has no room for the maps.
     strip = None if mode.on_tour() else room_for_maps()
     if not mode.in_lecture():

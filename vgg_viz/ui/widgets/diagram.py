@@ -1,4 +1,4 @@
-"""Diagram of the network's layers, an SVG in the colors of Streamlit's theme."""
+"""Diagram of a picture and the network's layers, an SVG in the colors of Streamlit's theme."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +8,7 @@ from itertools import groupby
 
 import streamlit as st
 
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.model.architecture import KERNEL_SIDE, KINDS, POOL_SIDE, Architecture, Layer, LayerKind
 from vgg_viz.ui.widgets import components
 
@@ -16,11 +17,12 @@ MIDDLE = 150
 MARGIN = 34
 BAR_GAP = 5
 GROUP_GAP = 26
+INPUT_WIDTH = 96  # of the picture, drawn as a plane that the viewer sees from the side
+SLANT = 0.16  # how much that plane rises to the right, a share of its width
 
 PAINTED = "diagram-painted"
 
-COLORS: dict[LayerKind, str] = {
-    "input": "--st-gray-color",
+COLORS: dict[LayerKind, str] = {  # the input is a picture
     "conv": "--st-primary-color",
     "pool": "--st-orange-color",
     "flatten": "--st-gray-color",
@@ -36,13 +38,14 @@ STYLES = """
 .diagram { overflow-x: auto; container-type: inline-size; }
 svg { display: block; min-width: 620px; width: 100%; height: auto; font-family: var(--st-font); }
 @media print { svg { min-width: 0; } }
-text { fill: var(--st-text-color); font-size: 13px; text-anchor: middle; }
-text.small { font-size: 12px; opacity: 0.85; }
-text.on { fill: var(--st-background-color); font-size: 11.5px; font-weight: 600; }
-text.head { font-weight: 650; font-size: 14.5px; }
+text { fill: var(--st-text-color); font-size: 14px; text-anchor: middle; }
+text.small { font-size: 13px; opacity: 0.85; }
+text.on { fill: var(--st-background-color); font-size: 12.5px; font-weight: 600; }
+text.head { font-weight: 650; font-size: 15.5px; }
 text.key { text-anchor: start; }
-[data-layer] { cursor: pointer; outline: none; }
-[data-layer]:is(:hover, :focus-visible) rect { stroke: var(--st-text-color); stroke-width: 2.5; }
+[role="button"] { cursor: pointer; outline: none; }
+[role="button"]:is(:hover, :focus-visible) rect { stroke: var(--st-text-color); stroke-width: 2.5; }
+[data-input] rect { fill: none; stroke: var(--st-border-color); vector-effect: non-scaling-stroke; }
 line { stroke: var(--st-border-color); stroke-width: 1.5; }
 /* The drawing shrinks with its column, but not its letters. */
 @container (max-width: 760px) {
@@ -58,7 +61,8 @@ def svg(architecture: Architecture) -> str:
     """Draw a diagram of the network from left to right, one bar per layer; return the SVG as HTML.
 
     A bar's height grows with the size of the layer's feature maps, its width with their number. The
-    layers of a block stand together, with the shape of their output below.
+    layers of a block stand together, with the shape of their output below. The input is a picture,
+    which the component's script draws.
     """
     parts: list[str] = []
     left = float(MARGIN)
@@ -99,7 +103,7 @@ def bar_size(layer: Layer) -> tuple[float, float]:
     if len(layer.output_shape) == 1:
         return 24, 8 * math.log2(layer.output_shape[0]) if layer.kind == "dense" else 110
     side, _, channels = layer.output_shape
-    width = {"pool": 9.0, "input": 12.0}.get(layer.kind, 4.2 * math.log2(channels))
+    width = {"pool": 9.0, "input": INPUT_WIDTH}.get(layer.kind, 4.2 * math.log2(channels))
     return width, 12.2 * math.sqrt(side)
 
 
@@ -107,6 +111,9 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     """Yield the SVG of one layer's bar."""
     width, height = bar_size(layer)
     top = MIDDLE - height / 2
+    if layer.kind == "input":
+        yield input_plane(left, top, width, height)
+        return
     color = COLORS[layer.kind]
     shape = " × ".join(map(str, layer.output_shape))
     title = escape(f"{layer.name}: output {shape}, {layer.parameters:,} parameters")
@@ -123,6 +130,18 @@ def bar(layer: Layer, left: float) -> Iterator[str]:
     if layer.kind == "conv":
         yield text(left + width / 2, MIDDLE + 4, layer.name[-1], "on")
     yield "</g>"
+
+
+def input_plane(left: float, top: float, width: float, height: float) -> str:
+    """Return the SVG of the network's input, into which the component's script puts the picture."""
+    slant = SLANT * width
+    plane = f"matrix(1 {-SLANT} 0 1 {left:.1f} {top + slant / 2:.1f})"
+    size = f'width="{width:.0f}" height="{height:.0f}"'
+    return (
+        '<g role="button" tabindex="0" data-input aria-label="Input: choose a picture">'
+        f'<title></title><g transform="{plane}"><image {size} preserveAspectRatio="none"/>'
+        f"<rect {size}/></g></g>"
+    )
 
 
 def size_labels(layers: list[Layer]) -> list[str]:
@@ -162,10 +181,14 @@ def registered(architecture: Architecture) -> Callable[..., Mapping[str, object]
     )
 
 
-def show(architecture: Architecture, on_pick: Callable[[], None]) -> bool:
-    """Show the diagram of the network; return whether the viewer's browser has painted it."""
+def show(architecture: Architecture, picture: InputImage, on_pick: Callable[[], None]) -> bool:
+    """Show the network and its input; return whether the viewer's browser has painted them."""
+    header = {"digest": picture.digest, "title": f"{picture.title}: choose another picture"}
     state = registered(architecture)(
-        key="diagram", on_picked_change=on_pick, on_painted_change=note_painted
+        key="diagram",
+        data=components.pack(header, picture.png),
+        on_picked_change=on_pick,
+        on_painted_change=note_painted,
     )
     # The component's state is lost with the view, hence the note in the session.
     if state.get("painted"):

@@ -50,7 +50,7 @@ KEYS = (
     Key(GRID, ("Escape",), "leave the grid"),
     Key(MAP, ARROWS, "move between positions"),
     Key(MAP, ("Enter",), "explain the value at this position"),
-    Key(DIAGRAM, ("Enter", " "), "open the layer"),
+    Key(DIAGRAM, ("Enter", " "), "open the layer, or the choice of a picture"),
     Key(PHOTOGRAPH, ARROWS, "move the square"),
 )
 
