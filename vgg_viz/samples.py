@@ -1,4 +1,6 @@
-"""Sample images that the page offers; ``assets/CREDITS.md`` names their sources.
+"""Image files of the page: samples to choose, and pictures of what ImageNet's weights compute.
+
+``assets/CREDITS.md`` names their sources.
 
 This module holds names and files only, so that the page can offer the samples before the image
 decoders are imported.
@@ -49,6 +51,29 @@ SAMPLES = tuple(
             "ramps",
         ),
     )
+)
+
+
+@dataclass(frozen=True)
+class ImageNetPicture:
+    """A picture drawn with ImageNet's weights: a layer's filters, or its maps of the cat."""
+
+    layer: str
+    count: int  # first filters, or maps with the highest mean
+    caption: str
+    of_filters: bool = False
+
+    @property
+    def path(self) -> Path:
+        """File of the picture, which ``tests.support.imagenet_pictures`` draws."""
+        return ASSETS / "imagenet" / f"{self.layer}.webp"
+
+
+# Of blocks 1 to 3, whose weights the project has as reference data.
+IMAGENET_PICTURES = (
+    ImageNetPicture("block1_conv1", 48, "48 of 64 filters", of_filters=True),
+    ImageNetPicture("block2_conv2", 12, "12 of 128 maps of the cat"),
+    ImageNetPicture("block3_conv4", 12, "12 of 256 maps of the cat"),
 )
 
 

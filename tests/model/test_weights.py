@@ -611,12 +611,13 @@ def test_name_md5_and_address_match_keras(file):
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [
-        ({}, "the server's folder ~/.keras/models"),
-        ({"KERAS_HOME": ""}, "the server's folder ~/.keras/models"),
-        ({"KERAS_HOME": "/srv/x"}, "the server's folder $KERAS_HOME/models"),
+        ({}, "~/.keras/models"),
+        ({"KERAS_HOME": ""}, "~/.keras/models"),
+        ({"KERAS_HOME": "/srv/x"}, "$KERAS_HOME/models"),
     ],
 )
-def test_manual_installation_is_described_without_a_path(environment, folder):
-    words = NOTOP.manual_instructions(environment)
-    assert words == f"Put the file {NOTOP_FILE} (80 MB) into {folder}."
-    assert "(575 MB)" in FULL.manual_instructions(environment)
+def test_the_command_stores_the_file_in_keras_folder_without_its_path(environment, folder):
+    words = NOTOP.command(environment).split()
+    assert words[:3] == ["curl", "--create-dirs", "-Lo"]
+    assert words[3] == f"{folder}/{NOTOP_FILE}"
+    assert words[4:] == NOTOP.addresses({})[:1]

@@ -44,9 +44,10 @@ class KerasFile:
         mirror = environment.get(self.mirror)
         return [mirror] if mirror else [f"{url}{self.name}" for url in self.folders]
 
-    def manual_instructions(self, environment: Mapping[str, str]) -> str:
-        """Return a sentence that tells where to put the file if it is downloaded by hand."""
-        return f"Put the file {self} into {next(iter(folders(environment).values()))}."
+    def command(self, environment: Mapping[str, str]) -> str:
+        """Return a command that downloads the file to Keras' folder; it tells viewers no path."""
+        folder = "$KERAS_HOME" if environment.get("KERAS_HOME") else "~/.keras"
+        return f"curl --create-dirs -Lo {folder}/models/{self.name} {self.addresses({})[0]}"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.size / 1e6:,.0f} MB)"

@@ -1,12 +1,17 @@
 """The network: notices about unavailable weights, and the sidebar's control."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.support.pages import choose, open_page, texts, unavailable, weights_from
+from tests.support.pages import choose, open_page, shown, texts, unavailable, weights_from
+from vgg_viz import links
 from vgg_viz.model import weights
-from vgg_viz.model.weights import StoredWeights, UntrainedWeights, WeightsError
+from vgg_viz.model.weights import NOTOP, StoredWeights, UntrainedWeights, WeightsError
+from vgg_viz.samples import IMAGENET_PICTURES
+from vgg_viz.ui.state import shared_instance
+from vgg_viz.ui.widgets import weights_notice
 from vgg_viz.ui.widgets.text_blocks import escape_marks
 
 UNAVAILABLE = "Could not get the ImageNet weights"
@@ -25,19 +30,57 @@ class Arrived(UntrainedWeights):
     identity = "arrived"
 
 
+def unfold(page, notice="weights-notice"):
+    """Unfold a notice, as a click on its line does."""
+    return choose(page, f"{notice}-open", True)
+
+
 def test_without_weights_the_page_shows_the_untrained_network():
     page = open_page(view="Feature maps", network="ImageNet")
-    assert UNAVAILABLE in texts(page)
-    assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
+    assert [line.label for line in page.expander if UNAVAILABLE in line.label]
+    assert not page.text  # folded, it is one line
     assert "block1_conv1 · untrained" in texts(page)
     assert "· ImageNet ·" not in texts(page)
-    # How to add the file by hand.
-    text = texts(page)
-    assert "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5 (80 MB)" in text
-    assert "Then press **Retry**" in text
-    for host in ("storage.googleapis.com/tensorflow", "github.com/fchollet"):
-        assert f"https://{host}" in text
+
+
+def test_the_unfolded_notice_says_what_to_do_without_weights():
+    page = unfold(open_page(view="Filters", network="ImageNet"))
+    # What was tried, in a menu.
+    assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
+    (command,) = [one.value for one in page.code if "curl" in one.value]
+    assert command == NOTOP.command(os.environ)
+    assert NOTOP.addresses({})[0] in texts(page)
     assert page.button(key="retry").label == "Retry"
+    assert len(page.main.get("image")) == len(IMAGENET_PICTURES)
+    offered = {button.label: button for button in page.button}
+    assert offered.keys() >= weights_notice.SAME_UNTRAINED.keys()
+    offered["Decomposition of a value"].click().run()
+    assert not page.exception
+    for field, value in weights_notice.SAME_UNTRAINED["Decomposition of a value"].items():
+        assert shown(page, field) == value
+    assert not page.text  # folded again
+
+
+@pytest.mark.parametrize("fields", weights_notice.SAME_UNTRAINED.values())
+def test_what_teaches_the_same_without_training_can_be_shown(fields):
+    effective = links.effective_values(fields)
+    assert {key: effective[key] for key in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("values", "own", "said"),
+    [
+        ({"network": "imagenet", "view": "maps"}, [], "shows an **untrained** VGG19 instead."),
+        ({"network": "imagenet", "view": "maps"}, ["birds"], "*Network* in the sidebar lists"),
+        ({"network": "birds", "view": "maps"}, ["birds"], "**birds** beside an **untrained**"),
+        ({"network": "birds", "view": "filters"}, ["birds"], "shows **birds** alone."),
+    ],
+)
+def test_the_line_says_which_network_is_shown(monkeypatch, values, own, said):
+    monkeypatch.setattr(weights_notice.state, "value", values.__getitem__)
+    monkeypatch.setattr(shared_instance, "own_names", lambda: own)
+    assert UNAVAILABLE in weights_notice.headline()
+    assert said in weights_notice.headline()
 
 
 def test_a_lecture_shows_a_short_notice():
@@ -59,7 +102,8 @@ def test_an_unusable_weights_file_is_named_once(monkeypatch, view):
     assert SKIPPED in texts(page)
     assert UNAVAILABLE not in texts(page)
     assert "· ImageNet" in texts(page)
-    assert [text.value for text in page.text] == [SENTENCE]
+    assert not page.text
+    assert [text.value for text in unfold(page, "skipped-notice").text] == [SENTENCE]
     assert SKIPPED not in texts(choose(page, "network", "untrained"))
 
 
@@ -114,7 +158,7 @@ def test_a_damaged_file_shows_a_notice(monkeypatch):
             raise WeightsError("expected VGG19 weights in the file, got: truncated")
 
     monkeypatch.setattr(weights, "obtain", lambda **_: Damaged())
-    page = open_page(view="Feature maps", network="ImageNet")
+    page = unfold(open_page(view="Feature maps", network="ImageNet"))
     assert UNAVAILABLE in texts(page)
     assert "got: truncated" in page.text[0].value
     assert "block1_conv1 · untrained" in texts(page)

@@ -38,7 +38,7 @@ def show(notice: DeltaGenerator) -> None:
     if not blocks:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
         return
-    results, network = shared_instance.results(notice), load_network(choice, notice)
+    results, network = shared_instance.results(notice), load_network(choice, st.container())
     # With few maps each, all blocks fit beside each other on one screen.
     abreast = mode.is_explained() and count <= MOST_MAPS_ABREAST and channel is None
     with st.container(key="blocks-room"):

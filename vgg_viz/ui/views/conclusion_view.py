@@ -79,7 +79,7 @@ def show(notice: DeltaGenerator) -> None:
         f"({PAPER}). **Click a map** to inspect it.",
         "## What early and late layers show",
     )
-    results, network = shared_instance.results(notice), load_network(choice, notice)
+    results, network = shared_instance.results(notice), load_network(choice, st.container())
     if network.label not in (IMAGENET_LABEL, UntrainedWeights.label):
         text_blocks.note(
             "This text describes the ImageNet network; you see "

@@ -47,14 +47,14 @@ def show(notice: DeltaGenerator) -> None:
     with right:
         columns = controls.page("Channels", "channel_page", PAGE_CHANNELS, channel_count)
     results = shared_instance.results(notice)
-    weights = load_weights(choice, notice)
+    weights = load_weights(choice, st.container())
     kernels = kernel_grid(results, weights, layer, rows, columns, appearance)
     if layer.channels == 3:
         show_first_layer(results, weights, layer, kernels)
     else:
         show_kernels(results, weights, layer, kernels)
     if isinstance(weights, OwnNetwork) and not mode.is_explained():
-        fine_tuning_section.show(results, weights, layer, notice)
+        fine_tuning_section.show(results, weights, layer, st.container())
 
 
 def show_kernels(results: Results, weights: Weights, layer: ConvLayer, kernels: grid.Grid) -> None:

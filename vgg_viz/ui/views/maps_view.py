@@ -50,7 +50,7 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
         maps = ablation_section.apply_earlier(maps, notice)
         if compared:
             introduce(layer)
-            comparison.show(maps, compared, count, order, notice)
+            comparison.show(maps, compared, count, order, st.container())
         else:
             show_maps(maps, count, order, appearance, spec)
 

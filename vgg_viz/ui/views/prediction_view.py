@@ -85,8 +85,9 @@ def show(notice: DeltaGenerator) -> None:
     about = introduction(own.head if own else None) if is_own else INTRODUCTION
     text_blocks.prose(about, "## Predicted classes")
     chosen_dense.show_missing_names(names)
-    maps = LayerMaps(results(notice), load_network(choices.network, notice), choices.picture, LAST)
-    sides = predictions_of(sides_of(maps, choices.compared, notice))
+    below = st.container()
+    maps = LayerMaps(results(notice), load_network(choices.network, below), choices.picture, LAST)
+    sides = predictions_of(sides_of(maps, choices.compared, below))
     if not sides:
         if not is_own:
             show_dense_layers()

@@ -73,7 +73,7 @@ def show(notice: DeltaGenerator) -> None:
     else:
         about = about_optimized(layer, parametrization)
     text_blocks.introduce(layer, f"{EXAMPLES[examples].label} of {layer.name}", about)
-    networks = networks_of(choice, compared, notice)
+    networks = networks_of(choice, compared, st.container())
     if examples == "patches":
         found = [patch_grids.find(results(notice), one, layer, SEARCH_SECONDS) for one in networks]
         patch_grids.show(results(notice), found, count)

@@ -8,7 +8,8 @@
 - `own_pictures`: upload of several pictures of the viewer's own together
 - `stored_pictures`: the viewer's own pictures by number, in their session
 - `uploads`: warning where the browser cannot upload files
-- `chosen_network`: the chosen network while it loads, and notices if its weights are missing
+- `chosen_network`: the chosen network while it loads, and notices if there is none
+- `weights_notice`: notice that ImageNet's weights are missing, and what to do without them
 - `dropped_networks`: upload of a viewer's own network, where the host allows it
 - `chosen_dense`: the chosen network's dense layers, and the names of the classes
 - `chosen_channel`: number field and name of the chosen channel

@@ -20,8 +20,8 @@ from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import dropped_networks
-from vgg_viz.ui.widgets.chosen_network import show_attempts
 from vgg_viz.ui.widgets.text_blocks import escape
+from vgg_viz.ui.widgets.weights_notice import show_attempts
 
 POLLING_SECONDS = 0.5
 MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by themselves

@@ -1,9 +1,7 @@
-"""Loading of the chosen network, its progress, and notices if other weights take its place."""
+"""Loading of the chosen network, its progress, and notices if there is none."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import TypeVar
 
 import streamlit as st
@@ -14,19 +12,14 @@ from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
-from vgg_viz.model.weights import (
-    IMAGENET_LABEL,
-    NOTOP,
-    Weights,
-    WeightsError,
-)
+from vgg_viz.model.weights import Weights, WeightsError
 from vgg_viz.serving.loading import Loader
 from vgg_viz.serving.locks import done_soon, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import loader_of, shared
-from vgg_viz.ui.widgets import controls
+from vgg_viz.ui.widgets import controls, weights_notice
 from vgg_viz.ui.widgets.text_blocks import escape
 
 Loaded = TypeVar("Loaded")
@@ -73,13 +66,13 @@ def _load(
         show_refused(notice, choice, str(error), loader)
         st.stop()
     if error is None:
-        show_skipped(notice, getattr(loader.found(), "skipped", ()))
+        weights_notice.show_skipped(notice, getattr(loader.found(), "skipped", ()))
         return future.result()
     if choice == "untrained" or not isinstance(error, FileUnavailable | WeightsError):
         raise error
     # WeightsError: a file that passed its check may be damaged when it is read.
     attempts = error.attempts if isinstance(error, FileUnavailable) else [str(error)]
-    show_unavailable(notice, attempts, loader)
+    weights_notice.show_unavailable(notice, attempts, loader.retry)
     return _load("untrained", start, notice)
 
 
@@ -126,60 +119,3 @@ def show_refused(
             st.button(
                 "Read it again", icon=":material/refresh:", key="retry-own", on_click=loader.retry
             )
-
-
-def show_unavailable(notice: DeltaGenerator, attempts: Sequence[str], loader: Loader) -> None:
-    """Show one line saying that the ImageNet weights are unavailable, which unfolds to why."""
-    with one_line(
-        notice,
-        "weights-notice",
-        "cloud_off",
-        "**Could not get the ImageNet weights.** The page shows an **untrained** VGG19 instead.",
-    ):
-        if mode.in_lecture():
-            return  # no room for details, which only help the host
-        show_attempts(attempts)
-        st.markdown(
-            f"**To add the file by hand:** {NOTOP.manual_instructions(os.environ)} Then press "
-            "**Retry**. Download it from:"
-        )
-        for address in NOTOP.addresses({}):
-            st.markdown(address)
-        st.button("Retry", icon=":material/refresh:", key="retry", on_click=loader.retry)
-
-
-def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
-    """Show one line saying that the host's weights file was not used, which unfolds to why."""
-    if not sentences:
-        return
-    with one_line(
-        notice,
-        "skipped-notice",
-        "rule",
-        "**Could not use this server's weights file.** The page shows the "
-        f"**{IMAGENET_LABEL}** weights instead.",
-    ):
-        if not mode.in_lecture():
-            show_attempts(sentences)
-
-
-@contextmanager
-def one_line(notice: DeltaGenerator, key: str, icon: str, sentence: str) -> Iterator[None]:
-    """Show a sentence in one line, and below it, once unfolded, what the body shows.
-
-    A lecture shows the sentence alone.
-    """
-    with notice.container(key=key):
-        if mode.in_lecture():
-            st.markdown(f":material/{icon}: {sentence}")
-            yield
-            return
-        with st.expander(sentence, icon=f":material/{icon}:"):
-            yield
-
-
-def show_attempts(attempts: Sequence[str]) -> None:
-    """Show the error of each failed attempt to get the weights."""
-    for attempt in attempts:
-        # As plain text: addresses and paths may contain Markdown characters.
-        st.text(attempt)
