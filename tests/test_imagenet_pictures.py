@@ -6,10 +6,16 @@ from PIL import Image
 
 from tests.support.weights_files import reference_folder
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.samples import IMAGENET_PICTURES
+from vgg_viz.samples import IMAGENET_PICTURES, ImageNetPicture
 
 MOST_BYTES = 300_000
 FILTERS = IMAGENET_PICTURES[0]
+
+
+def pixels_of(picture: ImageNetPicture) -> np.ndarray:
+    """Return the pixels of a picture, float64 (h, w, 3)."""
+    with Image.open(picture.path) as image:
+        return np.asarray(image.convert("RGB"), np.float64)
 
 
 def test_the_pictures_are_small_and_their_captions_count_what_the_layer_has():
@@ -18,7 +24,7 @@ def test_the_pictures_are_small_and_their_captions_count_what_the_layer_has():
     for one in IMAGENET_PICTURES:
         count = VGG19.conv_layer(one.layer).filters
         assert one.caption.startswith(f"{one.count} of {count} ")
-        assert Image.open(one.path).width == 460
+        assert pixels_of(one).shape[1] == 460
 
 
 def test_the_filters_are_those_of_the_reference_weights():
@@ -27,7 +33,7 @@ def test_the_filters_are_those_of_the_reference_weights():
         pytest.skip(f"needs the reference weights at {path}")
     with np.load(path) as arrays:
         kernel = arrays["block1_conv1/kernel"][:, :, ::-1]  # as RGB
-    pixels = np.asarray(Image.open(FILTERS.path).convert("RGB"), np.float64)
+    pixels = pixels_of(FILTERS)
     for index in range(FILTERS.count):
         row, column = divmod(index, 8)
         tile = pixels[58 * row :, 58 * column :][9:54:18, 9:54:18]  # a pixel for each weight
