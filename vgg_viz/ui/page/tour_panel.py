@@ -75,7 +75,7 @@ def show_missing() -> None:
     if tour_steps.lacks_own():
         sentence = (
             "This link is to a tour from a file that this browser does not have: start *Tour*, "
-            "then open the file under *Steps and tours*."
+            "then open the file under *Steps*."
         )
     elif name := tour_steps.lacking():
         sentence = f"This link is to the tour **{escape(name)}**, which this server does not have."
@@ -138,8 +138,6 @@ def show_panel(
         show_buttons(tour, index, answered)
         if mode.in_lecture():
             tools()
-        else:
-            tour_menu.show(tour, index)
     panel = Panel(tour, step, answered, words, photograph)
     panel.show(tour_steps.shown_network(), settled=False)
     return panel
@@ -148,10 +146,11 @@ def show_panel(
 def show_heading(tour: Tour, index: int) -> None:
     """Show a step's chapter, number and title."""
     step, runs_left = tour.steps[index], is_leftward(tour.language)
-    if step.chapter:
-        st.caption(escape(step.chapter, runs_left=runs_left))
     number = words_in(tour.language).step.format(number=index + 1, count=len(tour.steps))
-    st.subheader(f"{number} · {escape(step.title, runs_left=runs_left)}")
+    with st.container(key="tour-heading", gap=None):
+        if step.chapter:
+            st.caption(escape(step.chapter, runs_left=runs_left))
+        st.subheader(f"{number} · {escape(step.title, runs_left=runs_left)}")
     if tour.language != "en":
         header = {"language": tour.language}
         components.mount("language", "tour-language", components.pack(header))
@@ -197,7 +196,7 @@ def show_return(tour: Tour, index: int) -> None:
 
 
 def show_buttons(tour: Tour, index: int, answered: bool) -> None:
-    """Show the tour's buttons "Back" and "Next", with their arrow keys."""
+    """Show the tour's buttons "Back" and "Next", with their arrow keys, and its menu."""
     asks = tour_steps.has_answer(tour.steps[index]) and not answered
     last = index + 1 == len(tour.steps)
     words = words_in(tour.language)
@@ -218,3 +217,5 @@ def show_buttons(tour: Tour, index: int, answered: bool) -> None:
             width="stretch",
             on_click=tour_steps.forward,
         )
+        if not mode.in_lecture():
+            tour_menu.show(tour, index)
