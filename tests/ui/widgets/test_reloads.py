@@ -3,8 +3,8 @@
 from urllib.parse import parse_qs
 
 from tests.support.image_files import photo
-from tests.support.pages import choose, link_of, open_page, payloads, press, texts, upload
-from tests.support.tabs import answer, token_of
+from tests.support.pages import choose, link_of, open_page, payloads, press, texts, unpacked, upload
+from tests.support.tabs import answer, tab_of, token_of
 from tests.support.truth import MAPS
 from vgg_viz.ui.state import reloads
 
@@ -50,7 +50,8 @@ def test_a_reload_keeps_the_tour_from_a_file_and_its_picture():
     press(before, "tour-next")
     query = parse_qs(link_of(before))
     page = open_page(**query)
-    assert "this browser does not have" in page.warning[0].value
+    assert unpacked(tab_of(page).proto.bytes)[0]["asks"]
+    assert not page.warning
     answer(page, token_of(before))
     assert page.subheader[0].value == "2 of 2 · Second"
     assert not page.warning
@@ -58,7 +59,11 @@ def test_a_reload_keeps_the_tour_from_a_file_and_its_picture():
     # The step lends its picture; the viewer's own choice comes back after it.
     press(page, "tour-leave")
     assert "Cat (stretched" in texts(page)
-    assert "this browser does not have" in open_page(**query).warning[0].value
+    # Another tab has no token.
+    page = answer(open_page(**query), "")
+    assert "to a tour from a file that this browser does not have" in page.warning[0].value
+    press(page, "tour-start")
+    assert not page.warning
 
 
 def test_a_picture_that_the_link_does_not_name_is_there_when_it_is_chosen():

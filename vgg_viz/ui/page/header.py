@@ -35,7 +35,8 @@ def show() -> str:
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
-    asks = not reloads.is_settled() and state.shows_own_picture()
+    shows_own = state.shows_own_picture() or tour_steps.lacks_own()
+    asks = not reloads.is_settled() and shows_own
     token = components.pack({"token": reloads.token(), "asks": asks})
     components.mount("tab", reloads.COMPONENT, token, restore_uploads)
     view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
