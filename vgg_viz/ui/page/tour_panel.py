@@ -81,7 +81,9 @@ def show_missing() -> None:
     elif name := tour_steps.lacking():
         sentence = f"This link is to the tour **{escape(name)}**, which this server does not have."
     if sentence:
-        st.container(key="missing-tour").warning(sentence, icon=":material/tour:")
+        with st.container(key="missing-tour", horizontal=True, vertical_alignment="center"):
+            st.warning(sentence, icon=":material/tour:")
+            st.button("Close", key="missing-tour-close", on_click=tour_steps.leave)
 
 
 @dataclass
