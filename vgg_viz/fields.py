@@ -288,6 +288,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "important_maps": Number(VGG19.block_ends[-1].filters, 8),
         "side": Choice(SIDES),
         "deletion": Switch(),
+        "occlusion": Switch(),
         "adversarial": Choice(EPSILONS),
         "toward": CLASS,
         "scale": Choice(SCALES),

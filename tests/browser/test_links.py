@@ -34,7 +34,8 @@ MORE_LINKS = {
     "two pictures": "view=maps&compare=picture&other=bricks&pair_scale=layer&maps=4&own_tour=3",
     "experiment": "view=maps&maps=4&change=cover&amount=40&cover_row=50&cover_column=60"
     "&fill=nearest&layer=block2_conv2&channel=9&row=7&column=2&tab=experiments&experiment=similar",
-    "deletion curves": "view=prediction&network=untrained&important_maps=4&deletion=true",
+    "deletion curves": "view=prediction&network=untrained&important_maps=4&deletion=true"
+    "&occlusion=true",
     "adversarial example": "view=prediction&network=untrained&important_maps=4&adversarial=2"
     "&toward=3",
     "preprocessing": "view=maps&compare=preprocessing&shown_as=difference&maps=4&channel=2"

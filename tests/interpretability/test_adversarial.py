@@ -15,7 +15,10 @@ from tests.support.truth import CheapDense
 from vgg_viz.image_io.images import read_image
 from vgg_viz.image_io.input_image import PictureOptions
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.pixel_gradient import pixel_gradient
+from vgg_viz.interpretability.class_evidence.pixel_gradient import (
+    pixel_attribution,
+    pixel_gradient,
+)
 from vgg_viz.interpretability.experiments import adversarial
 from vgg_viz.interpretability.experiments.adversarial import adversarial_example, magnified, toward
 from vgg_viz.interpretability.experiments.image_changes import with_pixels
@@ -23,7 +26,7 @@ from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.dense_layers import SLAB_ROWS, slab_count
 from vgg_viz.model.network import Network
 
-TWO_BLOCKS = Architecture("two blocks", ((2, 8), (1, 512)), SMALL.dense, input_side=8)
+TWO_BLOCKS = Architecture("two-blocks", ((2, 8), (1, 512)), SMALL.dense, input_side=8)
 NETWORK, PIXELS = Network(RandomWeights(TWO_BLOCKS), TWO_BLOCKS), noise(8)
 
 
@@ -55,17 +58,30 @@ def keras_input(pixels):
     return keras.applications.vgg19.preprocess_input(np.array(pixels, np.float32)[None])
 
 
-def test_gradients_of_the_pixels_match_tensorflow(dense, keras_model):
+def tensorflow_gradient(model, source, weights):
+    """Return the gradient of a weighted sum of logits by the input, (8, 8, 3)."""
     import tensorflow as tf
 
-    weights = np.random.default_rng(2).normal(size=300)
-    found, steps = outcome(pixel_gradient(NETWORK, dense, PIXELS, lambda _: weights))
-    source = tf.constant(keras_input(PIXELS))
+    source = tf.constant(source)
     with tf.GradientTape() as tape:
         tape.watch(source)
-        total = tf.reduce_sum(keras_model(source)[0] * weights.astype(np.float32))
-    expected = tape.gradient(total, source).numpy()[0, :, :, ::-1]  # BGR
+        total = tf.reduce_sum(model(source)[0] * weights.astype(np.float32))
+    return tape.gradient(total, source).numpy()[0]
+
+
+def test_gradients_of_the_pixels_match_tensorflow(dense, keras_model):
+    weights = np.random.default_rng(2).normal(size=300)
+    found, steps = outcome(pixel_gradient(NETWORK, dense, PIXELS, lambda _: weights))
+    expected = tensorflow_gradient(keras_model, keras_input(PIXELS), weights)[:, :, ::-1]  # BGR
     assert steps == 9
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_pixels_are_attributed_by_input_times_gradient(dense, keras_model):
+    signed, weights = NETWORK.preprocessed("signed"), np.eye(300)[4]  # of another scale and order
+    found, _ = outcome(pixel_attribution(signed, dense, PIXELS, lambda _: weights))
+    source = (PIXELS / 127.5 - 1).astype(np.float32)
+    expected = (source * tensorflow_gradient(keras_model, source[None], weights)).sum(axis=-1)
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
+from tests.support.small_dense import SMALL, small_dense
 from tests.support.thin import THIN, RandomWeights, noise, outcome
+from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.experiments import occlusion as module
 from vgg_viz.interpretability.experiments.occlusion import occlusion, places, rank_correlation
 from vgg_viz.interpretability.receptive_field import Area, Interval
+from vgg_viz.model.architecture import Architecture
 from vgg_viz.model.network import Network
 
 NETWORK, PIXELS = Network(RandomWeights(THIN), THIN), noise(48)
@@ -31,10 +35,34 @@ def test_drops_are_those_of_whole_passes(monkeypatch, name):
     assert np.abs(drops.mean).max() > 0
 
 
+def test_drops_of_logits_are_those_of_whole_passes(monkeypatch):
+    monkeypatch.setattr(module, "SQUARE", 4)
+    monkeypatch.setattr(module, "PLACES", 3)
+    monkeypatch.setattr(module, "BATCH", 4)
+    blocks = Architecture("two-blocks", ((2, 8), (1, 512)), SMALL.dense, input_side=8)
+    network, pixels = Network(RandomWeights(blocks), blocks), noise(8)
+    with small_dense() as dense:
+        drops, steps = outcome(module.class_occlusion(network, dense, pixels))
+        assert (steps, drops.shape) == (9, (3, 3, 300))
+
+        def logits(image):
+            return evidence.predict(dense, network.feature_maps(image, "block2_conv1")).logits
+
+        whole = logits(pixels)
+        for index, (row, column) in enumerate(places(8)):
+            covered = pixels.copy()
+            covered[max(row - 2, 0) : row + 2, max(column - 2, 0) : column + 2] = [124, 117, 104]
+            expected = whole - logits(covered)
+            tolerance = {"rtol": 1e-3, "atol": 1e-4 * np.abs(whole).max()}
+            np.testing.assert_allclose(drops[divmod(index, 3)], expected, **tolerance)
+    assert np.abs(drops).max() > 0
+
+
 def test_rank_correlation_shares_the_ranks_of_equal_values():
     first, second = np.array([3, 1, 4, 1, 5]), np.array([2, 7, 1, 8, 2])
     ranks = np.array([3, 1.5, 4, 1.5, 5]), np.array([2.5, 4, 1, 5, 2.5])
     assert abs(rank_correlation(first, second) - np.corrcoef(*ranks)[0, 1]) < 1e-9
+    assert rank_correlation(first, second) == pytest.approx(spearmanr(first, second).statistic)
     assert rank_correlation(first, np.ones(5)) is None
 
 

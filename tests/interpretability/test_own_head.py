@@ -71,6 +71,12 @@ def test_logits_and_probabilities_are_those_of_keras(saved, maps):
     np.testing.assert_allclose(prediction.probabilities, function(expected)[0], atol=1e-4)
 
 
+def test_logits_of_several_copies_are_those_of_keras(saved, maps):
+    copies = np.stack([maps, maps[::-1]])
+    found = evidence.logits_of(OwnHead(saved), copies)
+    np.testing.assert_allclose(found, keras_logits(saved, copies), rtol=1e-4, atol=1e-4)
+
+
 def test_ablations_are_reruns_without_a_position_or_a_map(saved, maps):
     head, whole = OwnHead(saved), keras_logits(saved, maps[None])
     by_position = evidence.logit_drop_by_position(head, maps)

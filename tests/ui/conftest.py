@@ -70,7 +70,7 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Export]:
     """Return the exports that the page has offered, the last of each name."""
     found = {}
 
-    def offer(name, title, grids, runs, **_):
+    def offer(name, title, grids, runs=list, **_):
         found[name] = Export(title, grids, runs, "https://example.org/?maps=9", False)
 
     monkeypatch.setattr(export_menu, "offer", offer)

@@ -1,16 +1,27 @@
 """Experiments: the points of a chart and its CSV, and what each experiment needs."""
 
-import csv
-import io
-
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
-from tests.support.pages import open_page, texts
+from tests.support.pages import open_page, payloads, texts, unpacked
+from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.interpretability.experiments.map_distance import map_distance
+from vgg_viz.interpretability.experiments.occlusion import Occlusion
 from vgg_viz.interpretability.experiments.responses import LayerResponses
-from vgg_viz.ui.parts import response_curves
+from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.ui.parts import (
+    class_occlusion,
+    grating_chart,
+    occlusion_map,
+    response_curves,
+    similar_positions,
+)
 from vgg_viz.ui.parts.charts import LinePoint, line_plot
 from vgg_viz.ui.state.selection import Selection
+from vgg_viz.ui.widgets import export_menu
 
 RESPONSES = LayerResponses(
     [-1, 0, 1],
@@ -29,8 +40,8 @@ def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_z
         "Maximum of map 1": [0.5, 1.0, 2.0],
         "Mean of map 1": [1.0, 1.0, 3.0],
     }
-    (_, *rows) = csv.reader(io.StringIO(response_curves.table(points).decode("utf-8-sig")))
-    assert rows[3] == ["-1", "Maximum of map 1", "0.5", "1"]
+    columns = response_curves.table(points)
+    assert [column[3] for column in columns.values()] == [-1, "Maximum of map 1", 0.5, 1]
 
 
 @pytest.mark.parametrize(
@@ -67,3 +78,110 @@ def test_a_line_leaves_out_what_is_no_number():
     points = [LinePoint(at, "one", y, "") for at, y in enumerate((1.0, float("nan"), 2.0))]
     (lines, _) = line_plot(points, "x", (0, 2), "y")["layer"]
     assert [row["x"] for row in lines["data"]["values"]] == [0, 2]
+
+
+# -- the pictures and numbers on the page
+
+LAYER = VGG19.layer("block5_conv1")  # values of larger maps are not sent to the browser
+CHOSEN = {
+    **{"view": "maps", "layer": LAYER.name, "maps": "4", "channel": "3", "row": "5", "column": "6"},
+    "tab": "experiments",
+}
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """Return the columns of the CSV files that the page has offered, by name."""
+    found = {}
+    monkeypatch.setattr(
+        export_menu, "offer_table", lambda name, _, columns: found.update({name: columns()})
+    )
+    return found
+
+
+def drawn(page, name):
+    """Return the values of a heatmap on the page, ``(height, width)``."""
+    header, rest = unpacked(payloads(page)[name])
+    values = np.frombuffer(rest[sum(header["parts"][:2]) :], "<f4")
+    return values.reshape(round(values.size**0.5), -1)
+
+
+def jobs_of(result):
+    """Return a function that begins a job with this result."""
+
+    def begin(*_):
+        yield 0.5
+        return result
+
+    return begin
+
+
+def test_the_heatmap_of_similar_positions_shows_the_cosines(truth, offered, monkeypatch):
+    monkeypatch.setattr(similar_positions, "best_matches", lambda *_: [TopPatch(0, 0.75, 4, 5)])
+    page = open_page(**CHOSEN, experiment="similar")
+    maps = truth.maps(LAYER.name).astype(float)
+    vector = maps[:, 4, 5]
+    norms = np.linalg.norm(maps, axis=0) * np.linalg.norm(vector)
+    expected = np.einsum("c,chw->hw", vector, maps) / np.where(norms > 0, norms, 1)
+    np.testing.assert_allclose(drawn(page, "similar-here"), expected, atol=1e-5)
+    (best,) = offered["similar-elsewhere"].grids()
+    cells = {name: list(column) for name, column in best.table().items()}
+    assert [cells[name] for name in ("row", "column", "cosine")] == [[5], [6], [0.75]]
+
+
+def test_the_heatmap_of_distances_shows_them_and_the_file_has_all_layers(truth, tables):
+    page = open_page(**CHOSEN, experiment="distance", compare="picture", other="raccoon")
+    found = map_distance(truth.maps(LAYER.name), truth.maps(LAYER.name, picture="raccoon"))
+    np.testing.assert_allclose(
+        drawn(page, "map-distance"), np.nan_to_num(found.distances), atol=1e-5
+    )
+    columns = tables["map-distance"]
+    assert columns["layer"] == [layer.name for layer in VGG19.conv_layers]
+    number = LAYER.conv_number - 1
+    assert columns["mean_distance"][number] == pytest.approx(found.mean, abs=1e-6)
+
+
+def test_the_heatmap_of_an_occlusion_shows_the_drops(monkeypatch, offered):
+    drops = np.random.default_rng(1).normal(size=(14, 14, LAYER.filters))
+    monkeypatch.setattr(occlusion_map, "occlusion", jobs_of(Occlusion(drops, -drops)))
+    query = {name: value for name, value in CHOSEN.items() if name not in ("row", "column")}
+    page = open_page(**query, picture="bricks", experiment="occlusion")
+    np.testing.assert_allclose(drawn(page, "occlusion"), drops[:, :, 2], rtol=1e-6)
+    (tiles,) = offered["occlusion"].grids()
+    np.testing.assert_allclose(tiles.values[0], drops[:, :, 2], rtol=1e-6)
+
+
+def test_the_chart_and_the_file_of_gratings_have_the_responses(monkeypatch, tables):
+    responses = np.random.default_rng(2).uniform(1, 2, (12, 8, LAYER.filters))
+    monkeypatch.setattr(grating_chart, "grating_responses", jobs_of(responses))
+    open_page(**CHOSEN, experiment="gratings", network="untrained")
+    columns = tables["gratings"]
+    np.testing.assert_array_equal(np.reshape(columns["response"], (12, 8)), responses[:, :, 2])
+    assert columns["degrees"][8:10] == [15, 15]
+    assert columns["period"][8:10] == [2, 3]
+    rows = grating_chart.plot(responses[:, :, 2])["data"]["values"]
+    assert rows[9] == {"degrees": 15, "period": 3, "response": responses[1, 1, 2]}
+
+
+def test_the_occlusion_map_of_a_class_agrees_by_ranks(monkeypatch, truth):
+    random = np.random.default_rng(3)
+    drops = random.normal(size=(14, 14, 1000)).astype(np.float32)
+    products = random.normal(size=(224, 224))
+    monkeypatch.setattr(class_occlusion, "class_occlusion", jobs_of(drops))
+    monkeypatch.setattr(class_occlusion, "pixel_attribution", jobs_of(products))
+    page = open_page(view="prediction", occlusion="true", **{"class": "7"}, against="3")
+    difference = drops[:, :, 7] - drops[:, :, 3]
+    np.testing.assert_allclose(drawn(page, "class-occlusion-0"), difference, rtol=1e-6)
+    table = next(part.value for part in page.markdown if "| Rank correlation |" in part.value)
+    cells = dict(line.strip("| ").split(" | ") for line in table.splitlines()[2:])
+    ablation = evidence.logit_drop_by_position(UntrainedDense(19), truth.maps("block5_conv4"))
+    summed = np.pad(products, 8).reshape(15, 16, 15, 16)  # squares of four parts of 16 pixels
+    parts = summed.sum(axis=(1, 3))
+    squares = parts[:-1, :-1] + parts[1:, :-1] + parts[:-1, 1:] + parts[1:, 1:]
+    for label, values in {
+        "Ablation": ablation[:, :, 7] - ablation[:, :, 3],
+        "Input × gradient of the pixels": squares,
+    }.items():
+        expected = spearmanr(difference.ravel(), values.ravel()).statistic
+        assert float(cells[label].replace("−", "-")) == pytest.approx(expected, abs=0.006)
+    assert len(cells) == 5

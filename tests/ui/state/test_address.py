@@ -66,7 +66,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
     assert set(FIELDS) - seen == {
         *("filter_page", "channel_page", "stored", "lecture", "answer"),
         *("tour", "tour_name", "own_tour"),
-        *("deletion", "adversarial", "toward"),  # stand below the evidence
+        *("deletion", "occlusion", "adversarial", "toward"),  # stand below the evidence
         "half",  # has a control where two maps are compared
         *("cover_row", "cover_column", "own", "ablated_in"),  # are set by uploads and clicks
         *("other_network", "preprocessing"),  # have controls where there are own networks

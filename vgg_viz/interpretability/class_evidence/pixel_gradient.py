@@ -21,6 +21,17 @@ from vgg_viz.model.preprocessing import PREPROCESSINGS
 Weigh = Callable[[Prediction], np.ndarray]
 
 
+def pixel_attribution(
+    network: Network, dense: DenseWeights | Any, pixels: np.ndarray, weigh: Weigh
+) -> Generator[None, None, np.ndarray]:
+    """Attribute a weighted sum of logits to the pixels by input × gradient, ``(224, 224)``."""
+    gradient = yield from pixel_gradient(network, dense, pixels, weigh)
+    preprocessing = PREPROCESSINGS[network.preprocessing]
+    values = preprocessing.reorder(preprocessing.apply(pixels)) * preprocessing.scale
+    products: np.ndarray = (values * gradient).sum(axis=-1)
+    return products
+
+
 def pixel_gradient(
     network: Network, dense: DenseWeights | Any, pixels: np.ndarray, weigh: Weigh
 ) -> Generator[None, None, np.ndarray]:

@@ -6,10 +6,12 @@ again; around it, each layer's input is that of the whole image.
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from vgg_viz.interpretability.attribution.attribution_pass import correlation
+from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.experiments.changes import COVER, ChosenChange, Place
 from vgg_viz.interpretability.experiments.image_changes import change_pixels
 from vgg_viz.interpretability.receptive_field import (
@@ -22,9 +24,11 @@ from vgg_viz.interpretability.receptive_field import (
     whole_area,
 )
 from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.model.network import Network, tf
 
 PLACES = 14  # per side
+BATCH = 28  # of copies of the last conv layer's maps, 400 kB each
 SQUARE = 32  # pixels per side: twice the distance of two places
 
 
@@ -57,6 +61,29 @@ def occlusion(
         yield len(means) / PLACES**2
     shape = (PLACES, PLACES, layer.filters)
     return Occlusion(np.reshape(means, shape), np.reshape(values, shape))
+
+
+def class_occlusion(
+    network: Network, dense: DenseWeights | Any, pixels: np.ndarray
+) -> Generator[float, None, np.ndarray]:
+    """Compute how much each logit drops when a square is covered, float32 ``(14, 14, classes)``.
+
+    Yields the fraction done after each place.
+    """
+    layer = network.architecture.block_ends[-1]
+    maps, found = dict(network.layer_maps(pixels, layer.block)), list[np.ndarray]()
+    every = places(network.architecture.input_side)
+    for start in range(0, len(every), BATCH):
+        # With the unoccluded maps: products of other sizes may round differently.
+        copies = [maps[layer.name]]
+        for place in every[start : start + BATCH]:
+            area, changed = occluded_maps(network, pixels, layer, maps, place)
+            copies.append(maps[layer.name].copy())
+            copies[-1][:, slice(*area.rows), slice(*area.columns)] = changed
+            yield (start + len(copies) - 1) / len(every)
+        logits = evidence.logits_of(dense, np.stack(copies))
+        found.append(logits[0] - logits[1:])
+    return np.concatenate(found).reshape(PLACES, PLACES, -1)
 
 
 def places(side: int) -> list[tuple[int, int]]:

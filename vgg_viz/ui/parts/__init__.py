@@ -23,6 +23,7 @@
 - `charts`: histograms of a map's and a layer's values, and charts across all layers
 - `predictions`: predicted classes of one image, and the evidence for them
 - `deletion_curves`: how fast a logit falls as positions are ablated, by evidence method
+- `class_occlusion`: drop of a class's logit when a square of the image is covered
 - `adversarial_example`: a small change of the image after which the network answers another class
 - `available_images`: images from which top patches are taken
 - `patch_grids`: grids of top patches

@@ -16,7 +16,7 @@ from vgg_viz.interpretability.experiments.image_changes import with_pixels
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import map_distances
+from vgg_viz.ui.parts import charts, map_distances
 from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.widgets import class_list, controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.class_list import ClassTarget
@@ -59,9 +59,7 @@ def show(suffix: str, predictions: Predictions, _: ClassTarget, *, epsilon: int)
         show_images(suffix, predictions, changed, epsilon)
     with right:
         st.markdown(answers(predictions, changed, target))
-        found = map_distances.distances(changed.maps, predictions.maps)
-        st.markdown("**Distance by layer** from the original image")
-        map_distances.show_bars(found)
+        show_distances(suffix, predictions, changed)
 
 
 def target_of(predictions: Predictions) -> int:
@@ -97,6 +95,16 @@ def show_images(suffix: str, predictions: Predictions, changed: Predictions, eps
     with st.container(horizontal=True):
         export_menu.offer_file(key, picture.title, "png", lambda: picture.png)
         export_menu.offer(key, picture.title, lambda: [tiles], classes=predictions.names)
+
+
+def show_distances(suffix: str, predictions: Predictions, changed: Predictions) -> None:
+    """Show how far the changed image's maps are from the original's, layer by layer."""
+    found = map_distances.distances(changed.maps, predictions.maps)
+    st.markdown("**Distance by layer** from the original image")
+    rows = map_distances.bars(found)
+    plot = charts.layer_plot(rows, "distance", "Mean distance", map_distances.BAR_FORMAT)
+    st.vega_lite_chart(plot, width="stretch", key=f"adversarial-distances-{suffix}")
+    map_distances.offer_table(f"adversarial-{suffix}", changed.maps.picture.title, found)
 
 
 def image_grid(predictions: Predictions, changed: Predictions, epsilon: int) -> ColorGrid:

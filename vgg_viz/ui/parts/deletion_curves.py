@@ -12,7 +12,7 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import charts
 from vgg_viz.ui.parts.charts import LinePoint
 from vgg_viz.ui.parts.predictions import Predictions
-from vgg_viz.ui.widgets import text_blocks
+from vgg_viz.ui.widgets import export_menu, text_blocks
 from vgg_viz.ui.widgets.class_list import ClassTarget
 
 RANDOM = "Random order"
@@ -43,6 +43,10 @@ def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
     plot = charts.line_plot(points, REMOVED, (0, last), "logit")
     st.vega_lite_chart(plot, width="stretch", key=f"deletion-{suffix}")
     st.caption(text_blocks.escape(predictions.caption(summary(curves))))
+    title = f"Deletion curves {predictions.names.name(target.chosen)}"
+    export_menu.offer_table(
+        f"deletion-{suffix}", title, lambda: {REMOVED: range(last + 1), **curves}
+    )
 
 
 def curves_of(predictions: Predictions, class_index: int) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from vgg_viz.interpretability.experiments.gratings import (
 )
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
-from vgg_viz.ui.widgets import text_blocks
+from vgg_viz.ui.widgets import export_menu, text_blocks
 
 HEIGHT = 320  # CSS pixels
 TEXT = (
@@ -38,6 +38,8 @@ def show(maps: LayerMaps) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.vega_lite_chart(plot(responses), width="stretch")
+        subject = f"{maps.layer.name} channel {chosen.channel}"
+        export_menu.offer_table("gratings", f"Gratings {subject}", lambda: table(responses))
     with right:
         text_blocks.prose(TEXT)
         st.markdown(strongest(responses, chosen.channel))
@@ -57,19 +59,26 @@ def degrees(orientation: int) -> int:
     return 180 * orientation // ORIENTATIONS
 
 
+def table(responses: np.ndarray) -> dict[str, list[float]]:
+    """Return the columns of the responses' CSV file, one row per grating."""
+    rows, columns = np.indices(responses.shape).reshape(2, -1)
+    return {
+        "degrees": [degrees(int(row)) for row in rows],
+        "period": [PERIODS[column] for column in columns],
+        "response": responses.ravel().tolist(),
+    }
+
+
 def plot(responses: np.ndarray) -> dict[str, Any]:
     """Return the Vega-Lite specification of a heatmap of the responses."""
-    rows = [
-        {"turned": degrees(row), "period": period, "response": float(responses[row, column])}
-        for row in range(ORIENTATIONS)
-        for column, period in enumerate(PERIODS)
-    ]
+    columns = table(responses)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     x = {"field": "period", "type": "ordinal", "title": "period in pixels"}
-    y = {"field": "turned", "type": "ordinal", "title": "degrees from vertical stripes"}
+    y = {"field": "degrees", "type": "ordinal", "title": "degrees from vertical stripes"}
     scale = {"scheme": "viridis", "domain": [0, float(responses.max()) or 1.0]}
     color = {"field": "response", "type": "quantitative", "scale": scale, "title": "response"}
     tooltip = [
-        {"field": "turned", "title": "Degrees"},
+        {"field": "degrees", "title": "Degrees"},
         {"field": "period", "title": "Period"},
         {"field": "response", "title": "Response", "format": ".4~g"},
     ]

@@ -4,7 +4,7 @@ import numpy as np
 
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.widgets import grid
+from vgg_viz.ui.widgets import export_menu, grid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
@@ -19,9 +19,10 @@ def show(
     caption: str,
     largest: float = 0,
 ) -> None:
-    """Show values ``(h, w)`` in diverging colors; the scale ends at ``largest``, if it is given.
+    """Show values ``(h, w)`` in diverging colors, and the menu that exports them.
 
-    ``key`` identifies the values for one image and layer; it begins with the grid's name.
+    The scale ends at ``largest``, if it is given. ``key`` identifies the values for one image and
+    layer; it begins with the grid's name.
     """
     name, largest = str(key[0]), largest or float(np.abs(values).max()) or 1.0
     tiles = Grid(
@@ -35,6 +36,8 @@ def show(
         appearance=Appearance("layer", DIVERGING),
         rectified=False,
         photograph=maps.picture.pixels,
+        scale_words="zero in the middle",
     )
     place = grid.Placement(name, grid.ignore, largest_tile=TILE, follows=False)
     grid.show(maps.results, tiles, place)
+    export_menu.offer(name, f"{name.replace('-', ' ').capitalize()} {title}", lambda: [tiles])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -10,9 +11,9 @@ from vgg_viz.interpretability.experiments.map_distance import MapDistance, dista
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.parts import charts, heatmap, similar_layers
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.widgets import picture_chooser, text_blocks
+from vgg_viz.ui.widgets import export_menu, picture_chooser, text_blocks
 
-NAME = "map-distance"
+NAME, BAR_FORMAT = "map-distance", ".2~r"
 FORMULA = (
     "At each position: 2 (1 − cosine) of the two channel vectors, from 0 (alike) to 2. This is the "
     "formula of LPIPS **without its learned weights**, on VGG19 "
@@ -38,7 +39,8 @@ def show(maps: LayerMaps, other: LayerMaps | None) -> None:
         show_map(maps, other, found[maps.layer.conv_number - 1])
     with right:
         st.markdown(FORMULA)
-        show_bars(found)
+        charts.show_layers(bars(found), "distance", "Mean distance", BAR_FORMAT)
+        offer_table(NAME, maps.picture.title, found)
     if maps.network.weights.identity != other.network.weights.identity:
         similar_layers.show(maps.results, maps.network, other.network)
 
@@ -52,14 +54,23 @@ def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
     )
 
 
-def show_bars(found: Sequence[MapDistance]) -> None:
-    """Show the mean distance of each conv layer as a bar."""
-    rows = [
+def bars(found: Sequence[MapDistance]) -> list[dict[str, Any]]:
+    """Return the data of the chart of mean distances, one row per layer where it is defined."""
+    return [
         {"number": layer.conv_number, "layer": layer.name, "distance": distance.mean}
         for layer, distance in zip(VGG19.conv_layers, found, strict=True)
         if not np.isnan(distance.mean)
     ]
-    charts.show_layers(rows, "distance", "Mean distance", ".2~r")
+
+
+def offer_table(name: str, title: str, found: Sequence[MapDistance]) -> None:
+    """Show a button that saves the mean distances of all layers as a CSV file."""
+    columns: dict[str, Sequence[object]] = {
+        "layer": [layer.name for layer in VGG19.conv_layers],
+        "mean_distance": [one.mean for one in found],
+        "undefined_share": [one.undefined_share for one in found],
+    }
+    export_menu.offer_table(name, f"Distance by layer {title}", lambda: columns)
 
 
 def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:

@@ -21,7 +21,7 @@ from vgg_viz.ui.parts.charts import LinePoint
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Selection
-from vgg_viz.ui.widgets import image_change, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import export_menu, image_change, picture_chooser, text_blocks
 
 ALL_MAPS = "Correlation of all maps"
 RELATIVE = "relative to the unchanged image"
@@ -110,14 +110,7 @@ def show_job(
     subject = f"{maps.network.label} · {picture_chooser.unchanged_of(maps.picture).caption}"
     label = CHANGES[change.name].label
     st.caption(text_blocks.escape(f"{subject} · {label} · {layers} · after ReLU"))
-    st.download_button(
-        "CSV",
-        lambda: table(points),
-        f"responses to {label.lower()}.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    export_menu.offer_table("responses", f"Responses to {label.lower()}", lambda: table(points))
 
 
 def layer_points(responses: LayerResponses, chosen: Selection | None) -> list[Point]:
@@ -156,9 +149,6 @@ def plot(points: Sequence[Point], change: ChosenChange) -> dict[str, Any]:
     return charts.line_plot(rows, x_title, (low, high), RELATIVE, change.amount)
 
 
-def table(points: Sequence[Point]) -> bytes:
-    """Return the points as a CSV file, a row each, with all digits."""
-    # Imported only here, since few viewers save the file.
-    from vgg_viz.export.tables import csv_file
-
-    return csv_file([{name: [point[at] for point in points] for at, name in enumerate(COLUMNS)}])
+def table(points: Sequence[Point]) -> dict[str, list[object]]:
+    """Return the columns of the points' CSV file."""
+    return {name: [point[at] for point in points] for at, name in enumerate(COLUMNS)}

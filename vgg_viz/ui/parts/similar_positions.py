@@ -13,7 +13,7 @@ from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Position
-from vgg_viz.ui.widgets import grid, text_blocks
+from vgg_viz.ui.widgets import export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 
 HERE, ELSEWHERE = "similar-here", "similar-elsewhere"
@@ -60,11 +60,19 @@ def show_elsewhere(maps: LayerMaps, vector: np.ndarray, position: Position) -> N
         name=ELSEWHERE,
         columns=4,
         tooltips=[[f"row {spot.row + 1}, column {spot.column + 1}"] for spot in spots],
-        figures={"cosine": [spot.value for spot in spots]},
+        figures={
+            "image": [images[spot.image].title for spot in spots],
+            "row": [spot.row + 1 for spot in spots],
+            "column": [spot.column + 1 for spot in spots],
+            "cosine": [spot.value for spot in spots],
+        },
     )
     on_pick = partial(patch_grids.open_patch, images, spots, "first")
     place = grid.Placement(ELSEWHERE, on_pick, largest_tile=150, follows=False)
     grid.show(maps.results, tiles, place)
+    own = any(images[spot.image].own for spot in spots)
+    title = f"Similar positions {maps.layer.name}"
+    export_menu.offer(ELSEWHERE, title, lambda: [tiles], own_picture=own)
 
 
 def best_matches(

@@ -1,7 +1,7 @@
 """Menu of the files to which a grid can be exported. A file is computed when it is requested."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
@@ -85,6 +85,20 @@ def offer_file(name: str, title: str, kind: str, content: Callable[[], bytes]) -
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def offer_table(
+    name: str, title: str, columns: Callable[[], Mapping[str, Iterable[object]]]
+) -> None:
+    """Show a button that saves the numbers of a chart, column by column, as a CSV file."""
+
+    def encode() -> bytes:
+        # Imported only here, since few viewers save the file.
+        from vgg_viz.export.tables import csv_file
+
+        return csv_file([columns()])
+
+    offer_file(name, title, "csv", encode)
 
 
 def choose_shape(name: str) -> SheetShape:
