@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.support.attribution_array import array_of
 from tests.support.maps import BiasedWeights
+from tests.support.own_models import nested_in_sequential, save
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from vgg_viz import __version__
@@ -31,6 +32,8 @@ from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_ME
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.model.own_networks.head import Head
+from vgg_viz.model.own_networks.own_network import OwnNetwork, open_network
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 from vgg_viz.option import resolve
 
@@ -460,6 +463,50 @@ def test_a_weights_file_is_named_as_keras_reads_it(name, expected):
 def test_networks_of_the_page_have_names():
     assert script_weights(UntrainedWeights()) == "untrained"
     assert script_weights(StoredWeights(Path("any.h5"), IMAGENET_LABEL)) == "imagenet"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.weights.h5", "old_weights.h5"])
+def test_maps_of_an_own_network_from_every_format(saved, photograph, name):
+    path, model = saved[name], saved["built"]
+    network = open_network(path)
+    inputs = {"weights": script_weights(network), "image": photograph, "preprocessing": "rgb"}
+    one = Run("feature_maps", "maps", inputs | {"layer": "block2_conv1", "maps": [3, 1]})
+    script = write_script([one])
+    assert script.isascii()
+    assert parameter(script, "ARRAYS")["maps"]["weights"] == name
+    assert str(path.parent) not in script
+    arrays, _ = run(script, path.parent)
+    maps = model.predict(photograph[None] / np.float32(255), verbose=0)[0]
+    assert_near(arrays["maps"], np.moveaxis(maps, -1, 0)[[2, 0]])
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Save a network nested in another, in all formats; "built" is the part up to a layer."""
+    import keras
+
+    model = nested_in_sequential(keras, VGG19)
+    paths = save(keras, model, tmp_path_factory.mktemp("own"))
+    (vgg,) = (layer for layer in model.get_layer("features").layers if hasattr(layer, "layers"))
+    return {**paths, "built": keras.Model(vgg.input, vgg.get_layer("block2_conv1").output)}
+
+
+def test_an_uploaded_network_is_no_file_of_a_script():
+    network = OwnNetwork("mine", "0", "", Head(), None, None, b"", {})
+    with pytest.raises(ValueError, match="expected a network in a file on this disk"):
+        script_weights(network)
+
+
+def test_numbers_of_every_precision_are_converted():
+    namespace = {"__name__": "shared"}
+    exec((TEMPLATES / "vgg19.py").read_text(), namespace)
+    numbers = np.array([1, -2.5, 0.1], np.float32)
+    halves = (numbers.view(np.uint32) >> 16).astype(np.uint16).view("V2")  # as h5py reads bfloat16
+    for stored in (numbers, numbers.astype(np.float64), numbers.astype(np.float16), halves):
+        found = namespace["as_float32"](stored)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, numbers, rtol=0.01)
 
 
 def test_numbers_in_any_order():

@@ -144,6 +144,15 @@ def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
     assert "network" not in page.query_params
 
 
+def test_a_script_needs_the_file_of_a_network(folder, allowed):
+    page = choose(open_page(**MAPS, network="fish"), "export-maps", True)
+    assert "export-maps-py" in [button.key for button in page.get("download_button")]
+    assert "No Keras script" not in texts(page)
+    page = choose(drop(open_page(**MAPS), (folder / "fish.h5").read_bytes()), "export-maps", True)
+    assert "export-maps-py" not in [button.key for button in page.get("download_button")]
+    assert "No Keras script: it would read the network from a file" in texts(page)
+
+
 def test_a_dropped_file_that_does_not_fit_is_refused_with_the_reason(folder, allowed, monkeypatch):
     page = drop(open_page(**MAPS), b"not a network", "mine.keras")
     assert page.text[0].value.startswith("Expected VGG19 weights in mine")

@@ -21,7 +21,7 @@ from vgg_viz import __version__
 from vgg_viz.export.formats import Export
 from vgg_viz.export.plain_text import plain
 from vgg_viz.model.own_networks.own_network import OwnNetwork
-from vgg_viz.model.weights import FILE_LABEL, IMAGENET_LABEL, StoredWeights, Weights
+from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -37,13 +37,31 @@ class Run:
     arguments: Mapping[str, object]
 
 
-def script_weights(weights: Weights) -> str:
-    """Return the weights as a script names them: "imagenet", "untrained" or a file's name.
+@dataclass(frozen=True)
+class OwnFile:
+    """File of an own network, from which a script reads the conv layers."""
+
+    name: str  # without its folder
+    places: Mapping[str, object]  # of its arrays, as the scripts' ``FILES`` has them
+
+    @staticmethod
+    def of(network: OwnNetwork) -> "OwnFile":
+        """Return the file of a network; raise a ``ValueError`` if it is not on this disk."""
+        if not isinstance(network.source, Path):
+            raise ValueError("expected a network in a file on this disk, got an uploaded one")
+        layers = {
+            layer: [array.path for array in arrays] for layer, arrays in network.arrays.items()
+        }
+        return OwnFile(network.source.name, {"turned": network.turned, "layers": layers})
+
+
+def script_weights(weights: Weights) -> str | OwnFile:
+    """Return the weights as a script names them: "imagenet", "untrained" or a file.
 
     Keras reads the layout of Keras 2 from ``.h5`` and ``.hdf5``, but not from ``.weights.h5``.
     """
     if isinstance(weights, OwnNetwork):
-        return weights.label.removeprefix(FILE_LABEL)
+        return OwnFile.of(weights)
     if not isinstance(weights, StoredWeights):
         return "untrained"
     if weights.label == IMAGENET_LABEL:
@@ -71,7 +89,7 @@ def write_script(runs: Sequence[Run], comments: Iterable[str] = ()) -> str:
     title, rest = template.split("from vgg19 import *\n\n")
     # Two empty lines, the first in a file, are before its first function.
     parameters, functions = rest.split("\n\n\n", 1)
-    _, usage, shared = (TEMPLATES / "vgg19.py").read_text("utf-8").split('"""', 2)
+    _, usage, shared = _with_files(runs).split('"""', 2)
     shared_imports, shared_functions = shared.split("\n\n\n", 1)
     # The docstring comes first: a comment in the first two lines could set the file's encoding.
     docstring = title.rstrip('\n"') + usage[usage.index("\n") :] + '"""\n'
@@ -79,6 +97,14 @@ def write_script(runs: Sequence[Run], comments: Iterable[str] = ()) -> str:
     lines = [f"# {comment}" for comment in comments if comment]
     code = [shared_imports, f"\n{parameters}\n\n", f"{shared_functions}\n", functions]
     return "\n".join([docstring, *lines, *code])
+
+
+def _with_files(runs: Sequence[Run]) -> str:
+    """Return what all scripts share, with the places of own networks' arrays."""
+    shared = (TEMPLATES / "vgg19.py").read_text("utf-8")
+    values = [value for run in runs for value in run.arguments.values()]
+    files = {one.name: one.places for one in values if isinstance(one, OwnFile)}
+    return _with_value(shared, "FILES", files) if files else shared
 
 
 def _with_value(template: str, parameter: str, value: object) -> str:
@@ -94,6 +120,8 @@ def _with_value(template: str, parameter: str, value: object) -> str:
 
 def _plain(value: Any, images: list[bytes]) -> object:
     """Return a run's argument as plain Python values, with an image as its index in ``images``."""
+    if isinstance(value, OwnFile):
+        return value.name
     dimensions = np.ndim(value)
     if dimensions == 4:
         return [_plain(image, images) for image in value]

@@ -171,6 +171,7 @@ class OptimizedImages:
             "seeds": [spec.seed, layer.conv_number],
             "steps": optimization.STEPS[layer.block],
             "batch": optimization.batch_size(layer),
+            "preprocessing": spec.network.preprocessing,
         }
         return Run("optimized_images", name, arguments)
 

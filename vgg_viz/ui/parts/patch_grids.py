@@ -305,6 +305,7 @@ def offer(
         inputs = [
             {
                 "weights": script_weights(patches.network.weights),
+                "preprocessing": patches.network.preprocessing,
                 "searched": [image.pixels for image in patches.images],
             }
             for patches in sides

@@ -12,7 +12,7 @@ from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.fields import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.own_networks.own_network import OwnNetwork
-from vgg_viz.model.preprocessing import PREPROCESSINGS
+from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import fine_tuning_section
@@ -80,6 +80,7 @@ def filters_run(
     channels: Sequence[int],
     *,
     in_color: bool = False,
+    preprocessing: Preprocessing = "caffe",
 ) -> Run:
     """Return the parameters of a Keras script that reads these kernels, numbered from 1."""
     arguments = {
@@ -88,6 +89,7 @@ def filters_run(
         "filters": filters,
         "channels": channels,
         "in_color": in_color,
+        "preprocessing": preprocessing,
     }
     return Run("filters", name, arguments)
 
@@ -155,12 +157,21 @@ def show_colors(results: Results, weights: Weights, layer: ConvLayer) -> None:
     placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
     grid.show(results, colors, placement)
     channels = range(1, layer.channels + 1)
-    run = filters_run(colors.name, weights, layer, colors.numbers, channels, in_color=True)
+    run = partial(
+        filters_run,
+        colors.name,
+        weights,
+        layer,
+        colors.numbers,
+        channels,
+        in_color=True,
+        preprocessing=preprocessing_of(weights),
+    )
     export_menu.offer(
         "filter-colors",
         f"Filters of {layer.name} as colors",
         lambda: [colors],
-        lambda: [run],
+        lambda: [run()],
     )
 
 

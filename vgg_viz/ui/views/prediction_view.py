@@ -59,6 +59,7 @@ UNTRAINED = (
     "**Untrained**: He-initialized weights without normalization layers give large logits, here "
     "up to ±{}, so these percentages mean nothing."
 )
+OWN_HEAD = "No Keras script: it would build VGG19's head, and this network has its own."
 OVERFLOW = "With these weights, activations overflow float32, so the logits cannot be computed."
 
 
@@ -330,6 +331,7 @@ def show_heatmaps(
         lambda: [predictions.evidence_by(method, target) for method in methods],
         lambda: [predictions.evidence_run(method, target) for method in methods],
         classes=predictions.names,
+        no_script=OWN_HEAD if isinstance(predictions.dense, OwnHead) else "",
     )
 
 

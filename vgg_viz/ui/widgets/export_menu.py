@@ -13,13 +13,13 @@ from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Tiles
 from vgg_viz.fields import VISIT_FIELDS
 from vgg_viz.model.class_names import NUMBERED, ClassNames
-from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import labels
 from vgg_viz.ui import state
-from vgg_viz.ui.state import mode
+from vgg_viz.ui.state import mode, shared_instance
 from vgg_viz.ui.state.page_url import page_url
 from vgg_viz.ui.widgets import stored_pictures
 
+NO_FILE = "No Keras script: it would read the network from a file, and this one was uploaded."
 FRAME_NOTE = "If no file arrives, this frame forbids downloads: open the page in its own tab."
 
 
@@ -31,13 +31,14 @@ def offer(
     *,
     own_picture: bool = False,
     classes: ClassNames = NUMBERED,
+    no_script: str = "",
 ) -> None:
     """Show the export menu of one or several grids, unless in a lecture.
 
     ``name`` is unique on the page; ``title`` is that of the files. Without ``runs`` there is no
-    Keras script. ``own_picture`` says whether the
-    grids contain the viewer's own picture; where the page itself shows it, that is assumed.
-    ``classes`` are those that the title, the grids or their captions may name.
+    Keras script; ``no_script`` may say why. ``own_picture`` says whether the grids contain the
+    viewer's own picture; where the page itself shows it, that is assumed. ``classes`` are those
+    that the title, the grids or their captions may name.
     """
     if mode.in_lecture():
         return
@@ -50,10 +51,9 @@ def offer(
         shape = choose_shape(name)
         runs_of = runs or list
         export = Export(title, grids, runs_of, link_to_view(), own, substitutes(classes), shape)
-        networks = {state.value(field) for field in ("network", "other_network")}
+        note = no_script or (unscripted() if runs else "")
         for file_format in FORMATS.values():
-            # A script builds VGG19 with Keras' own files.
-            if file_format.name == "py" and not (runs and networks <= {*NETWORKS}):
+            if file_format.name == "py" and (note or not runs):
                 continue
             st.download_button(
                 file_format.label,
@@ -65,10 +65,19 @@ def offer(
                 help=file_format.help or None,
                 width="stretch",
             )
+        if note:
+            st.caption(note)
         with st.container(key=f"frame-note-{name}"):  # the style sheet shows it in a frame
             st.caption(FRAME_NOTE)
         if own:
             st.caption("The files link to this view; the link does not include your own picture.")
+
+
+def unscripted() -> str:
+    """Return why no script can compute what the page shows; "" if one can."""
+    fields = ("network", "other_network") if state.value("compare") == "network" else ("network",)
+    networks = [shared_instance.found(str(state.value(field))) for field in fields]
+    return NO_FILE if any(one and isinstance(one.source, bytes) for one in networks) else ""
 
 
 def offer_file(name: str, title: str, kind: str, content: Callable[[], bytes]) -> None:

@@ -44,7 +44,9 @@ def attribution(
     result = np.moveaxis(result, -1, 0)[np.array(maps) - 1]
     if back_to != "input":
         return result
-    return as_colors(result[None]) if method in IN_COLOR else result.sum(axis=0, keepdims=True)
+    if method in IN_COLOR:
+        return as_colors(result[None], preprocessing)
+    return result.sum(axis=0, keepdims=True)
 
 
 def gradients(layers, index, x, *settings, forward=before_relu):

@@ -11,6 +11,7 @@ from vgg19 import *
 ARRAYS = {
     "images": {
         "weights": "imagenet",
+        "preprocessing": "caffe",
         "layer": "block2_conv1",
         "channels": range(1, 17),
         "parametrization": "regularized",  # or "pixels"
@@ -26,9 +27,11 @@ COLORS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 COLORS /= np.linalg.norm(COLORS, axis=0).max()
 
 
-def optimize(weights, layer, channels, parametrization, side, seeds, steps, batch):
+def optimize(
+    weights, layer, channels, parametrization, side, seeds, steps, batch, preprocessing="caffe"
+):
     """Optimize an image for each channel, uint8 (n, side, side, 3); return the values, too."""
-    values = value_function(network(weights), layer, side)
+    values = value_function(network(weights), layer, side, preprocessing)
     regularized = parametrization == "regularized"
     wide = side + 2 * int(np.ceil(side / 8)) if regularized else side
     shape = (3, wide, wide // 2 + 1, 2) if regularized else (side, side, 3)
@@ -63,7 +66,7 @@ def optimize(weights, layer, channels, parametrization, side, seeds, steps, batc
     return np.concatenate(pictures), np.concatenate(results)
 
 
-def value_function(model, layer, side):
+def value_function(model, layer, side, preprocessing):
     """Return a function from images and channels to the values before ReLU at a map's middle."""
     layers = layers_between(model, "input", layer)
     start, stop = receptive_field(layers, layers[-1].output.shape[1] // 2)
@@ -74,7 +77,7 @@ def value_function(model, layer, side):
 
     def values(images, channels):
         images = tf.pad(images - MEAN_COLOR, [(0, 0), margins, margins, (0, 0)]) + MEAN_COLOR
-        x = keras.applications.vgg19.preprocess_input(images)
+        x = to_input(images, preprocessing)
         output = before_relu(layers, x, padding="VALID" if whole else "SAME")
         middle = output.shape[1] // 2
         return tf.gather(output[:, middle, middle], channels - 1, axis=1, batch_dims=1)

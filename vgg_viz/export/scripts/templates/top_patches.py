@@ -9,6 +9,7 @@ from vgg19 import *
 ARRAYS = {
     "patches": {
         "weights": "imagenet",
+        "preprocessing": "caffe",
         "searched": [0],
         "layer": "block3_conv1",
         "channels": range(1, 17),
@@ -18,7 +19,7 @@ ARRAYS = {
 MEAN_COLOR = (124, 117, 104)  # ImageNet's, beyond the images' borders
 
 
-def top_patches(images, weights, searched, layer, channels, each):
+def top_patches(images, weights, searched, layer, channels, each, preprocessing="caffe"):
     """Find each channel's top patches, uint8 (n, side, side, 3), and its values there.
 
     The strongest of each image come first, then the second of each, then all others. A channel
@@ -26,7 +27,8 @@ def top_patches(images, weights, searched, layer, channels, each):
     """
     model = network(weights)
     to_layer = submodel(model, "input", layer)
-    maps = {one: to_layer.predict_on_batch(preprocess(images[one]))[0] for one in searched}
+    inputs = {one: preprocess(images[one], preprocessing) for one in searched}
+    maps = {one: to_layer.predict_on_batch(x)[0] for one, x in inputs.items()}
     layers, rows = layers_between(model, "input", layer), to_layer.output.shape[1]
     fields = [receptive_field(layers, row) for row in range(rows)]
     side, stride = fields[0][1] - fields[0][0], fields[1][0] - fields[0][0]

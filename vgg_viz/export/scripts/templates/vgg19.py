@@ -14,10 +14,12 @@ import functools
 import io
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+import h5py
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,10 +28,14 @@ import tensorflow as tf
 keras.config.set_image_data_format("channels_last")
 keras.config.set_floatx("float32")
 
+# Your own networks by file name: the places of each conv layer's kernel and bias in the file, and
+# whether Theano wrote the kernels, which turns them by 180 degrees.
+FILES = {}
+
 
 @functools.cache
 def network(weights, top=False):
-    """Build VGG19 with weights "imagenet", "untrained" or of an HDF5 file; with top, to logits."""
+    """Build VGG19 with weights "imagenet", "untrained" or of a file; with top, to logits."""
     model = keras.applications.VGG19(
         weights="imagenet" if weights == "imagenet" else None,
         include_top=top,
@@ -40,9 +46,32 @@ def network(weights, top=False):
         for index, layer in enumerate(model.layers):
             if layer.weights:
                 layer.kernel.assign(random_kernel(index, tuple(layer.kernel.shape)))
+    elif weights in FILES:
+        for name, arrays in read_arrays(weights).items():
+            model.get_layer(name).set_weights(arrays)
     elif weights != "imagenet":
         model.load_weights(weights, by_name=True)
     return model
+
+
+def read_arrays(file):
+    """Read kernel and bias of each conv layer from a file that Keras has saved, of any format."""
+    content, layers = file, {}
+    if zipfile.is_zipfile(file):  # Keras 3's .keras
+        content = io.BytesIO(zipfile.ZipFile(file).read("model.weights.h5"))
+    with h5py.File(content, "r") as opened:
+        root = opened.get("model_weights", opened)
+        for name, places in FILES[file]["layers"].items():
+            kernel, bias = (as_float32(root[place][()]) for place in places)
+            layers[name] = [kernel[::-1, ::-1] if FILES[file]["turned"] else kernel, bias]
+    return layers
+
+
+def as_float32(numbers):
+    """Convert numbers to float32, also bfloat16, which h5py reads as two bytes."""
+    if numbers.dtype == "V2":
+        return (numbers.view("uint16").astype("uint32") << 16).view("float32")
+    return numbers.astype("float32")
 
 
 def random_kernel(index, shape):
@@ -114,15 +143,19 @@ def named_files(*endings):
 
 def preprocess(pixels, preprocessing="caffe"):
     """Preprocess: "caffe" (BGR minus mean, as VGG19), "rgb" (0 to 1) or "signed" (-1 to 1)."""
-    x = tf.constant(pixels[None], tf.float32)
+    return to_input(tf.constant(pixels[None], tf.float32), preprocessing)
+
+
+def to_input(x, preprocessing):
+    """Preprocess a batch of images."""
     if preprocessing == "caffe":
         return keras.applications.vgg19.preprocess_input(x)
     return x / 255 if preprocessing == "rgb" else x / 127.5 - 1
 
 
-def as_colors(values):
-    """Show blue, green and red, (n, 3, h, w), as RGB images, each on its own scale from gray."""
-    colors = np.moveaxis(values[:, ::-1], 1, -1)
+def as_colors(values, preprocessing="caffe"):
+    """Show an input's colors, (n, 3, h, w), as RGB images, each on its own scale from gray."""
+    colors = np.moveaxis(values[:, ::-1] if preprocessing == "caffe" else values, 1, -1)
     largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype("uint8")
 
