@@ -1,15 +1,17 @@
 """Take the README's screenshots from a running app; needs Chromium and the reference weights.
 
-python -m tests.support.readme_pictures
+python -m tests.support.readme_pictures [NAME ...]
+
+Without names, it takes all pictures.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.support import REPOSITORY
@@ -65,7 +67,7 @@ SHOTS = (
     ),
     Shot("architecture", "view=architecture", scheme="dark"),
     Shot("filters", "view=filters&layer=block1_conv1&filters=12"),
-    Shot("blocks", "view=blocks&block_maps=16"),
+    Shot("blocks", "view=blocks&block_maps=9&lecture=true", size=(1280, 720)),
     Shot("prediction", "view=prediction&network=imagenet"),
     Shot("conclusion", "view=conclusion"),
 )
@@ -84,24 +86,22 @@ def take(address: str, shots: Sequence[Shot]) -> None:
             page.goto(f"{address}/?{shot.query}")
             settle(page)
             shot.prepare(page)
-            picture = REPOSITORY / "docs" / f"{shot.name}.png"
-            page.screenshot(path=picture)
-            with Image.open(picture) as taken:
-                taken.convert("RGB").quantize(256).save(picture, optimize=True)  # a third as large
+            page.screenshot(path=REPOSITORY / "docs" / f"{shot.name}.png")
             page.close()
         chromium.close()
 
 
 def main() -> None:
-    """Take all pictures, the last from an app that is told to take the file for ImageNet's."""
+    """Take the named pictures; the lecture from an app that takes the file for ImageNet's."""
+    wanted = [shot for shot in SHOTS if shot.name in (sys.argv[1:] or [shot.name])]
     with TemporaryDirectory() as folder:
         weights = Path(folder, "reference.h5")
         write_full_weights(weights, ReferenceWeights(), UntrainedDense(19))
         log, named = Path(folder, "server.log"), {"VGG_VIZ_WEIGHTS": str(weights)}
         with running_app(log, **named) as address:
-            take(address, SHOTS)
+            take(address, wanted)
         with running_app(log, "tests/support/as_imagenet.py", **named) as address:
-            take(address, [LECTURE])
+            take(address, [LECTURE] if LECTURE.name in (sys.argv[1:] or [LECTURE.name]) else [])
 
 
 if __name__ == "__main__":
