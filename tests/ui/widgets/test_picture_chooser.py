@@ -81,12 +81,14 @@ def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
     page = open_page(view="Feature maps", picture="Robin")
     choose(page, "maps", 4)
     assert "no network" in page.error[0].value.replace("\\", "")
+    assert page.main.warning[0].value == "**Could not get the robin.** Showing *Cat*."
     assert "Cat (stretched)" in texts(page)
     assert len(tries) == 1
     choose(page, "picture", "coffee")
     choose(page, "picture", "robin")
     assert len(tries) == 2
     assert "Coffee (stretched)" in texts(page)
+    assert not choose(page, "picture", "coffee").main.warning
 
 
 def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):

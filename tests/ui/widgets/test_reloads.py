@@ -3,7 +3,17 @@
 from urllib.parse import parse_qs
 
 from tests.support.image_files import photo
-from tests.support.pages import choose, link_of, open_page, payloads, press, texts, unpacked, upload
+from tests.support.pages import (
+    choose,
+    link_of,
+    open_page,
+    payloads,
+    press,
+    texts,
+    unpacked,
+    upload,
+    widget,
+)
 from tests.support.tabs import answer, tab_of, token_of
 from tests.support.truth import MAPS
 from vgg_viz.ui.state import reloads
@@ -100,6 +110,21 @@ def test_a_page_without_uploads_has_no_token():
     page = open_page(**OWN | {"picture": "cat"})
     assert token_of(page) == ""
     assert reloads.TOKEN not in page.session_state
+
+
+def test_only_a_link_makes_the_page_ask_the_tab():
+    """A run for the answer would drop the upload of a file that is dropped on the page."""
+
+    def asks(page):
+        return unpacked(tab_of(page).proto.bytes)[0]["asks"]
+
+    page = open_page(**OWN)
+    assert asks(page)
+    assert not asks(answer(page, ""))
+    page = open_page(**OWN | {"picture": "cat"})
+    widget(page, "button_group", "picture").set_value("own").run()
+    assert "until you add a picture" in texts(page)
+    assert not asks(page)
 
 
 def test_a_removed_picture_is_not_kept():

@@ -36,7 +36,9 @@ def show() -> str:
             tools()
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
     shows_own = state.shows_own_picture() or tour_steps.lacks_own()
-    asks = not reloads.is_settled() and shows_own
+    # Not after a choice on the page: a run for the answer could drop an upload that has begun.
+    opened = not any(map(state.was_chosen, ("picture", "other")))
+    asks = opened and shows_own and not reloads.is_settled()
     token = components.pack({"token": reloads.token(), "asks": asks})
     components.mount("tab", reloads.COMPONENT, token, restore_uploads)
     view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")

@@ -15,7 +15,7 @@ from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode, reloads
 from vgg_viz.ui.widgets import controls, image_change, picture_files, picture_upload
-from vgg_viz.ui.widgets.picture_files import open_file, open_robin
+from vgg_viz.ui.widgets.picture_files import ROBIN_FAILURE, open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import View
@@ -124,7 +124,7 @@ def unchanged_of(picture: InputImage) -> InputImage:
 def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
     """Open the picture chosen for a picture field; if that fails, the one shown before."""
     if choice != ROBIN:
-        st.session_state.pop(f"robin_failure_{key}", None)
+        st.session_state.pop(ROBIN_FAILURE + key, None)
     chosen = opener(choice, key)
     if chosen is None:
         st.caption(replacement(wanted, key))
@@ -179,22 +179,30 @@ def show_missing(view: View, notice: DeltaGenerator) -> None:
     """Show which picture the opened link names that is not here, and what is shown in its place."""
     keys = ["picture"] * is_needed(view) + ["other"] * (state.value("compare") == "picture")
     for key in keys:
-        choice = str(state.value(key))
-        # A viewer who has just chosen "Your own" sees the upload; after a reload, theirs may come.
-        expected = choice == OWN and (state.was_chosen(key) or not reloads.is_settled())
-        if expected or opener(choice, key):
+        reason = missing(str(state.value(key)), key)
+        if not reason:
             continue
-        reason = (
-            "**This link was made with an uploaded picture, which links do not include.**"
-            if choice == OWN
-            else f"**There is no picture named {escape(choice)} here.**"
-        )
         sentence, icon = f"{reason} {replacement(options(), key)}", ":material/hide_image:"
-        with notice.container(key=f"missing-{key}"):
+        with notice.container(key=f"missing-{key}-picture"):
             if mode.in_lecture():  # one line, beside the tools
                 st.markdown(f"{icon} {sentence}")
             else:
                 st.warning(sentence, icon=icon)
+
+
+def missing(choice: str, key: str) -> str:
+    """Return why the page does not have a picture that a link names; empty if there is no need."""
+    if choice == ROBIN:
+        failed = ROBIN_FAILURE + key in st.session_state
+        return "**Could not get the robin.**" if failed else ""
+    if opener(choice, key):
+        return ""
+    if choice != OWN:
+        return f"**There is no picture named {escape(choice)} here.**"
+    # Whoever has just chosen "Your own" sees the upload; after a reload, the tab may have one.
+    if state.was_chosen(key) or not reloads.is_settled():
+        return ""
+    return "**This link was made with an uploaded picture, which links do not include.**"
 
 
 def replacement(wanted: PictureOptions, key: str) -> str:

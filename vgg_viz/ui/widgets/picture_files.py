@@ -23,6 +23,7 @@ from vgg_viz.serving.memory import cache_bytes, limit_bytes
 DECODED_BYTES = 301_056  # a PNG that does not compress, and as many again for its decoded pixels
 ROBIN_URL = "https://machinelearningmastery.com/wp-content/uploads/2019/02/bird.jpg"
 ROBIN_NAME = "bird.jpg"
+ROBIN_FAILURE = "robin-failure-"  # before a field's name: the last download's error
 
 
 @st.cache_data(max_entries=cache_bytes(limit_bytes()).pictures // DECODED_BYTES, show_spinner=False)
@@ -53,7 +54,7 @@ def open_robin(key: str, options: PictureOptions) -> InputImage:
         FileUnavailable: The file could not be downloaded.
         ImageFileError: It is not an accepted picture.
     """
-    failure = f"robin_failure_{key}"
+    failure = ROBIN_FAILURE + key
     if failure in st.session_state:
         raise st.session_state[failure]
     try:
