@@ -96,7 +96,7 @@ VIEWS: Mapping[str, View] = by_name(
     View(
         "conclusion",
         "Conclusion",
-        "early, middle and late layers for your image, and three measures of all 16 layers",
+        "early, middle and late layers for your image in numbers, and an experiment on all 16",
         (Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),),
         module="conclusion_view",
         shows_picture=True,

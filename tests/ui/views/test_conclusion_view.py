@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from tests.support.pages import captions, choose, network_of, open_page, rows_of, texts
+from tests.support.pages import captions, choose, network_of, open_page, rows_of, shown, texts
 from tests.support.truth import OfAFile
 from vgg_viz.interpretability.map_statistics import profile
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.ui.state.shared_instance import shared
 
 
 def test_charts_show_all_16_layers(truth):
@@ -17,7 +19,6 @@ def test_charts_show_all_16_layers(truth):
     for rows in plots:
         assert rows["number"] == list(range(1, 17))
         assert rows["layer"] == [layer.name for layer in VGG19.conv_layers]
-        assert rows["receptive_field"] == [layer.receptive_field for layer in VGG19.conv_layers]
     for index in (0, 7, 15):
         maps = truth.maps(VGG19.conv_layers[index].name)
         expected = profile(maps, truth.pictures["cat"])
@@ -31,7 +32,62 @@ def test_charts_show_all_16_layers(truth):
         json.loads(chart.proto.spec)["encoding"]["y"]["field"]
         for chart in page.get("vega_lite_chart")
     ]
-    assert fields == ["active", "receptive_field", "correlation"]
+    assert fields == ["active", "correlation", "distance"]
+
+
+def test_the_lessons_are_in_numbers(truth):
+    said = texts(open_page(view="conclusion", picture="raccoon"))
+    for layer in (VGG19.block_ends[0], VGG19.block_ends[2], VGG19.block_ends[4]):
+        maps, side, field = truth.maps(layer.name, "raccoon"), *layer_sides(layer)
+        inactive = np.count_nonzero(~(maps > 0).any(axis=(1, 2)))
+        assert (
+            f"**{side} × {side}** positions · receptive field **{field} × {field}** · "
+            f"**{1 - np.mean(maps > 0):.0%}** of values zero · **{inactive}** of {len(maps)} maps"
+        ) in said
+
+
+def layer_sides(layer):
+    """Return the side of a layer's maps, and that of its receptive field."""
+    return layer.output_shape[0], layer.receptive_field
+
+
+# The image is shifted by 8 pixels unless the viewer has chosen a change.
+@pytest.mark.parametrize(
+    ("query", "change", "opened"),
+    [
+        ({}, lambda image: shifted(image, 8), ("shift_x", 8)),
+        ({"change": "mirror"}, lambda image: image[:, ::-1], ("mirror", 1)),
+    ],
+    ids=["shift", "mirror"],
+)
+def test_the_experiment_is_the_distance_by_layer(truth, query, change, opened):
+    page = open_page(view="conclusion", **query)
+    network = shared().loaders["imagenet"].network().result()
+    rows = rows_of(page.get("vega_lite_chart")[-1])
+    for layer in VGG19.conv_layers[::7]:
+        maps = network.feature_maps(np.ascontiguousarray(change(truth.pictures["cat"])), layer.name)
+        expected = distance(maps, truth.maps(layer.name))
+        assert rows["distance"][layer.conv_number - 1] == pytest.approx(expected, rel=1e-3)
+    next(one for one in page.button if one.label == "Open this experiment").click().run()
+    assert not page.exception
+    assert (shown(page, "change"), shown(page, "amount")) == opened
+    assert [shown(page, key) for key in ("view", "experiment")] == ["maps", "distance"]
+
+
+def shifted(image, pixels):
+    """Return the image shifted to the right, the mean color at its left."""
+    mean = np.broadcast_to(np.uint8([124, 117, 104]), (len(image), pixels, 3))
+    return np.concatenate([mean, image[:, :-pixels]], axis=1)
+
+
+def distance(maps, others):
+    """Return the mean of 2 (1 - cosine) over the positions where either is active."""
+    one, other = (part.reshape(len(part), -1).astype(float) for part in (maps, others))
+    norms = np.linalg.norm(one, axis=0) * np.linalg.norm(other, axis=0)
+    found = np.full(norms.shape, 1.0)
+    active = norms > 0
+    found[active] = 2 - 2 * (one * other).sum(axis=0)[active] / norms[active]
+    return found[(one.any(axis=0)) | (other.any(axis=0))].mean()
 
 
 def test_texts_fit_the_network_shown():

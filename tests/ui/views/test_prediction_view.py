@@ -67,7 +67,7 @@ def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
 
 
 def test_large_logits_of_untrained_weights_are_explained_beside_the_bars(truth):
-    words = "He-initialized weights without normalization layers"
+    words = "**Untrained: these classes are chance.** Random weights"
     assert words not in texts(open_page(**PREDICTION))
     _, found = predicted(truth, network="untrained")
     for lecture in ("false", "true"):

@@ -1,4 +1,4 @@
-"""Charts: histograms of values, lines, and three properties of each of the 16 conv layers."""
+"""Charts: histograms of values, lines, and bars of a property of each of the 16 conv layers."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import Profile, Statistics, histogram, ranks
@@ -16,15 +17,14 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.widgets import text_blocks
 
-HEIGHT, LINES_HEIGHT = 190, 280  # CSS pixels
+LOW, HEIGHT, LINES_HEIGHT = 165, 190, 280  # CSS pixels
 MOST_COLORS = 6  # of lines that differ in hue
 CLICKED = "clicked"  # parameter of a chart whose bars can be clicked
 MOST_POINTS = 500  # that are drawn on the lines
 
-# The three charts: a field of each layer's row, its title, its unit and its number format.
+# Charts of profiles: a field of each layer's row, its title, its unit and its number format.
 PLOTS = (
     ("active", "Active positions", "share above zero", ".0%"),
-    ("receptive_field", "Receptive field", "pixels per side", "d"),
     ("correlation", "Similarity to the image", "largest correlation", ".2f"),
 )
 
@@ -113,25 +113,32 @@ def histogram_plot(rows: list[dict[str, Any]], subject: str) -> dict[str, Any]:
     }
 
 
-def show_profiles(maps: LayerMaps) -> None:
-    """Show one chart each of active positions, receptive field and similarity to the image."""
-    profiles = maps.results.overview(maps.network, maps.picture).profiles
-    rows = [row(*each) for each in zip(VGG19.conv_layers, profiles, strict=True)]
-    for column, (field, title, unit, number_format) in zip(
-        st.columns(len(PLOTS)), PLOTS, strict=True
-    ):
-        with column:
+def show_profiles(maps: LayerMaps, places: Sequence[DeltaGenerator]) -> None:
+    """Show one chart each of active positions and similarity to the image, in these places."""
+    rows = [row(*each) for each in zip(VGG19.conv_layers, profiles_of(maps), strict=True)]
+    for place, (field, title, unit, number_format) in zip(places, PLOTS, strict=True):
+        with place:
             st.markdown(f"**{title}**, {unit}")
-            st.vega_lite_chart(layer_plot(rows, field, title, number_format), width="stretch")
-    first, last = profiles[0], profiles[-1]
-    caption = text_blocks.caption(
-        f"All 16 conv layers · {maps.subject} · *Similarity to the image*: the largest Pearson "
-        f"correlation of a map with the image's brightness, at the map's size · "
-        f"{first.correlation:.2f} in {VGG19.conv_layers[0].name} (map {first.correlated_map}), "
-        f"{last.correlation:.2f} in {VGG19.conv_layers[-1].name} (map {last.correlated_map})",
+            plot = layer_plot(rows, field, title, number_format)
+            st.vega_lite_chart({**plot, "height": LOW}, width="stretch")
+
+
+def profiles_of(maps: LayerMaps) -> Sequence[Profile]:
+    """Return the statistics of all conv layers, for the network and image of these maps."""
+    return maps.results.overview(maps.network, maps.picture).profiles
+
+
+def profiles_caption(maps: LayerMaps) -> str:
+    """Return a caption of the charts that `show_profiles` shows."""
+    profiles = profiles_of(maps)
+    ends = zip(VGG19.conv_layers[::15], profiles[::15], strict=True)
+    first, last = (f"{one.correlation:.2f} in {layer.name}" for layer, one in ends)
+    return text_blocks.caption(
+        f"All 16 conv layers · {maps.subject} · *Similarity*: largest correlation of a map with "
+        f"the image's brightness, {first}, {last} · *Distance*: mean of 2 (1 − cosine) from the "
+        "unchanged image's maps",
         f"{maps.network.label} · {maps.picture.title} · all 16 conv layers",
     )
-    st.caption(caption)
 
 
 def row(layer: ConvLayer, profile: Profile) -> dict[str, Any]:
@@ -140,7 +147,6 @@ def row(layer: ConvLayer, profile: Profile) -> dict[str, Any]:
         "number": layer.conv_number,
         "layer": layer.name,
         "active": profile.active,
-        "receptive_field": layer.receptive_field,
         "correlation": profile.correlation,
         "map": profile.correlated_map,
         "inactive": profile.inactive,

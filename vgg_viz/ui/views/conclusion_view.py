@@ -1,4 +1,4 @@
-"""Conclusion view: the feature hierarchy, in the maps of three blocks and in numbers per layer."""
+"""Conclusion view: the feature hierarchy in the maps of three blocks, and one experiment."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,69 +7,67 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.interpretability.experiments.changes import ChosenChange
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import IMAGENET_LABEL, UntrainedWeights
-from vgg_viz.ui.parts import charts
+from vgg_viz.ui import state
+from vgg_viz.ui.parts import charts, map_distances
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection, shared_instance
-from vgg_viz.ui.widgets import controls, grid, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import controls, grid, image_change, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.views import VIEWS
 
 (PAPER,) = VIEWS["conclusion"].papers
-MAPS_SHOWN = 12
+MAPS_SHOWN = 6
 COLUMNS = 3
 WIDTH = 348  # CSS pixels: three columns of 112, a whole fraction or multiple of every map's size
-
+# The experiment, if the viewer has chosen no change: half a position of the last layer.
+SHIFT = ChosenChange("shift_x", 8)
 
 # For each of three blocks, title and text for a trained, then for an untrained network.
 LESSONS = {
     1: (
         (
             "Early layers: edges and colors",
-            "After two convolutions, the maps still have the image's full size. Each responds to a "
-            "simple local feature: an edge of one orientation, light against dark, one color "
-            "against another. Such features are useful for any image.",
+            "Each map responds to a simple local feature: an edge of one orientation, light "
+            "against dark, one color against another. Such features are useful for any image.",
         ),
         (
             "Early layers: edges by chance",
-            "After two convolutions, the maps still have the image's full size. Random filters "
-            "also blur the image or bring out edges. At this depth, training makes little visible "
-            "difference.",
+            "Random filters also blur the image or bring out edges. At this depth, training makes "
+            "little visible difference.",
         ),
     ),
     3: (
         (
             "Middle layers: textures, parts",
-            "A value now depends on 48 × 48 pixels. The outline is still visible, but the maps "
-            "respond to combinations: fur, stripes, grids, corners, rounded edges. Many maps are "
-            "dark, because this image lacks the features that they respond to.",
+            "The outline is still visible, but the maps respond to combinations: fur, stripes, "
+            "grids, corners, rounded edges. A dark map responds to something that the image lacks.",
         ),
         (
             "Middle layers: random mixtures",
-            "A value now depends on 48 × 48 pixels. Without training, the maps look alike: random "
-            "mixtures of the previous maps. No filter has learned to detect a part.",
+            "Without training, the maps look alike: random mixtures of the previous maps. No "
+            "filter has learned to detect a part.",
         ),
     ),
     5: (
         (
             "Late layers: abstract features",
-            "Only 14 × 14 positions remain, each with a receptive field of 252 × 252 pixels. Few "
-            "positions respond, and the maps no longer resemble the image: they show *that* a "
-            "feature is present rather than what it looks like. People can hardly read them, but "
-            "the dense layers classify the image from these maps alone.",
+            "The maps no longer resemble the image: they show *that* a feature is present, not "
+            "what it looks like. The dense layers classify the image from these maps alone.",
         ),
         (
             "Late layers: coarse and random",
-            "Only 14 × 14 positions remain. The maps are as coarse as in a trained network, but "
-            "nothing was learned: they are random functions of the image.",
+            "The maps are as coarse as in a trained network, but nothing was learned: they are "
+            "random functions of the image.",
         ),
     ),
 }
 
 
 def show(notice: DeltaGenerator) -> None:
-    """Show the view's controls, the three lessons, the numbers per layer, and a summary."""
+    """Show the view's controls, the three lessons, charts of all layers, and a summary."""
     with st.sidebar:
         chosen = picture_chooser.current()
         choice = controls.network()
@@ -88,20 +86,51 @@ def show(notice: DeltaGenerator) -> None:
     # One pass for all layers, which caches the input of every block.
     results.overview(network, chosen)
     show_lessons([LayerMaps(results, network, chosen, end) for end in VGG19.block_ends])
-    text_blocks.prose(
-        "From layer to layer, the receptive field grows and the maps resemble the image less. The "
-        "charts are measured on the image that you chose.",
-        "### In numbers, for this image",
-    )
-    charts.show_profiles(LayerMaps(results, network, chosen, VGG19.conv_layers[-1]))
-    st.subheader("In short")
+    last = LayerMaps(results, network, chosen, VGG19.conv_layers[-1])
+    text_blocks.prose("", "### All 16 layers, and one experiment")
+    *places, right = st.columns(len(charts.PLOTS) + 1)
+    charts.show_profiles(last, places)
+    with right:
+        show_experiment(last)
+    st.caption(charts.profiles_caption(last))
+    is_trained_here = shared_instance.trained_name() != UntrainedWeights.label
     st.markdown(
-        "From input to output, the network trades *where* and *what it looks like* for *what it "
-        "is*. Maps become smaller and more numerous, responses rarer and more specific."
+        "**In short.** From input to output, the network trades *where* and *what it looks like* "
+        "for *what it is*. Maps become smaller and more numerous, and respond more specifically."
         if network.label != UntrainedWeights.label
-        else "Depth alone makes maps small and coarse; only **training** makes them meaningful. "
-        "Choose ImageNet as the network to compare."
+        else "**In short.** Depth alone makes maps small and coarse; only **training** makes them "
+        "meaningful." + " Choose ImageNet as the network to compare." * is_trained_here
     )
+
+
+def show_experiment(maps: LayerMaps) -> None:
+    """Show how far each layer's maps move if the image changes, and a button that opens this.
+
+    The change is the viewer's, or else `SHIFT`.
+    """
+    change, unchanged = image_change.chosen(), picture_chooser.unchanged_of(maps.picture)
+    if maps.picture.digest == unchanged.digest:
+        change = SHIFT
+        # Imported only here, since it decodes and encodes images.
+        from vgg_viz.interpretability.experiments.image_changes import changed
+
+        maps = replace(maps, picture=changed(unchanged, change))
+    found = map_distances.distances(maps, replace(maps, picture=unchanged))
+    rows = map_distances.bars(found)
+    st.markdown(f"**Distance**, image {change.phrase}")
+    if rows:
+        plot = charts.layer_plot(rows, "distance", "Mean distance", ".2f")
+        st.vega_lite_chart({**plot, "height": charts.LOW}, width="stretch")
+    if not mode.is_explained():
+        with st.container(key="links-experiment"):
+            label = "Open this experiment"
+            st.button(label, type="tertiary", on_click=open_experiment, args=(change,))
+
+
+def open_experiment(change: ChosenChange) -> None:
+    """Open the distance by layer for a change of the image (widget callback)."""
+    place = {"view": "maps", "tab": "experiments", "experiment": "distance", "compare": "none"}
+    state.change({**place, "change": change.name, "amount": change.amount})
 
 
 def show_lessons(ends: Sequence[LayerMaps]) -> None:
@@ -125,4 +154,15 @@ def show_lesson(maps: LayerMaps, block: int) -> None:
         # A lecture and a tour choose the columns that fit the screen.
         columns = 0 if mode.is_explained() else COLUMNS
         grid.show(maps.results, replace(tiles, caption=caption, columns=columns), placement)
-    text_blocks.prose(text)
+    text_blocks.prose(f"{numbers(maps)}\n\n{text}")
+
+
+def numbers(maps: LayerMaps) -> str:
+    """Describe a layer and its maps in numbers."""
+    layer, profile = maps.layer, charts.profiles_of(maps)[maps.layer.conv_number - 1]
+    side, field = layer.output_shape[0], layer.receptive_field
+    return (
+        f"**{side} × {side}** positions · receptive field **{field} × {field}** · "
+        f"**{1 - profile.active:.0%}** of values zero · **{profile.inactive}** of "
+        f"{layer.filters} maps inactive"
+    )

@@ -56,8 +56,8 @@ INTRODUCTION = (
     "cannot answer “none of these”. **Click a class** to see the evidence for it."
 )
 UNTRAINED = (
-    "**Untrained**: He-initialized weights without normalization layers give large logits, here "
-    "up to ±{}, so these percentages mean nothing."
+    "**Untrained: these classes are chance.** Random weights give large logits, here up to ±{}, so "
+    "the percentages mean nothing."
 )
 OWN_HEAD = "No Keras script: it would build VGG19's head, and this network has its own."
 OVERFLOW = "With these weights, activations overflow float32, so the logits cannot be computed."
@@ -229,12 +229,12 @@ def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count:
     maps = predictions.maps
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
+    if maps.network.label == UntrainedWeights.label:
+        st.markdown(UNTRAINED.format(figure(float(np.abs(prediction.logits).max()), 2)))
     class_list.show(f"classes-{suffix}", label, prediction, predictions.names, target, count)
     total = predictions.names.count
     line = predictions.caption(f"Top {min(count, total)} of {total:,} classes")
     st.caption(text_blocks.escape_marks(line))
-    if maps.network.label == UntrainedWeights.label:
-        st.caption(UNTRAINED.format(figure(float(np.abs(prediction.logits).max()), 2)))
 
 
 def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ def show_unavailable(
             "Nothing was learned here: all filters are random. These views teach the same without "
             "training:"
         )
-        with st.container(horizontal=True, key="same-untrained"):
+        with st.container(horizontal=True, key="links-untrained"):
             for label, fields in SAME_UNTRAINED.items():
                 st.button(label, type="tertiary", on_click=leave_for, args=(fields,))
         show_pictures()
