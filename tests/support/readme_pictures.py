@@ -67,7 +67,7 @@ SHOTS = (
     ),
     Shot("architecture", "view=architecture", scheme="dark"),
     Shot("filters", "view=filters&layer=block1_conv1&filters=12"),
-    Shot("blocks", "view=blocks&block_maps=9&lecture=true", size=(1280, 450)),
+    Shot("blocks", "view=blocks&block_maps=9&lecture=true", size=(1280, 480)),
     Shot("prediction", "view=prediction&network=imagenet"),
     Shot("conclusion", "view=conclusion"),
 )
