@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.support import REPOSITORY
+from tests.support.fine_tuned import fine_tuning_code
 from tests.support.own_models import (
     SMALL,
     conv_layers,
@@ -23,6 +23,7 @@ from tests.support.own_models import (
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import noise
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.class_names import own_names
 from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.own_networks import convolutions, head, own_network
 from vgg_viz.model.own_networks.fine_tuning import relative_change
@@ -302,9 +303,8 @@ def test_the_fine_tuning_of_the_guide_is_read_as_it_says(tmp_path, monkeypatch):
         fit(model, images, epochs=1, verbose=0)
 
     monkeypatch.setattr(keras.Model, "fit", fit_briefly)
-    _, program = (REPOSITORY / "docs" / "own-networks.md").read_text().split("```python", 1)
     names = {}
-    exec(program.split("```")[0], names)
+    exec(fine_tuning_code(), names)
 
     network = open_network(tmp_path / "my_model.keras")
     assert (network.preprocessing, network.head.output, network.head.classes) == (
@@ -312,6 +312,8 @@ def test_the_fine_tuning_of_the_guide_is_read_as_it_says(tmp_path, monkeypatch):
         "softmax",
         5,
     )
+    names_of_classes = own_names(tmp_path / "my_model.keras", 5)
+    assert names_of_classes.names == ("astronaut", "bricks", "cat", "coffee", "retina")
     pixels = load_image(sample_bytes("cat"))
     answer = answer_of(network, VGG19, pixels, ends_with_logits=False)
     expected = names["model"].predict(pixels[None].astype(np.float32), verbose=0)[0]

@@ -1,4 +1,4 @@
-"""Take the README's screenshots from a running app; needs Chromium and the reference weights.
+"""Take the screenshots of the README and the guides; needs Chromium and the reference weights.
 
 python -m tests.support.readme_pictures [NAME ...]
 
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.support import REPOSITORY
+from tests.support.fine_tuned import fine_tune
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
 from tests.support.weights_files import ReferenceWeights, write_full_weights
@@ -71,6 +72,16 @@ SHOTS = (
     Shot("prediction", "view=prediction&network=imagenet"),
     Shot("conclusion", "view=conclusion"),
 )
+# Of the network that `fine_tuned` trains.
+OWN_SHOTS = (
+    Shot(
+        "fine-tuning",
+        "view=filters&network=my_model&layer=block5_conv3",
+        partial(scroll_to, 'h3:has-text("What fine-tuning changed")'),
+        size=(1440, 800),
+    ),
+    Shot("own-prediction", "view=prediction&network=my_model&picture=raccoon"),
+)
 LECTURE = Shot("lecture", "tour=8&lecture=true&answer=true", size=(1280, 720))
 
 
@@ -92,16 +103,30 @@ def take(address: str, shots: Sequence[Shot]) -> None:
 
 
 def main() -> None:
-    """Take the named pictures; the lecture from an app that takes the file for ImageNet's."""
-    wanted = [shot for shot in SHOTS if shot.name in (sys.argv[1:] or [shot.name])]
+    """Take all pictures, or those named; the last ones need apps and networks of their own."""
+    names = sys.argv[1:]
+
+    def wanted(shots: Sequence[Shot]) -> list[Shot]:
+        return [shot for shot in shots if not names or shot.name in names]
+
     with TemporaryDirectory() as folder:
         weights = Path(folder, "reference.h5")
         write_full_weights(weights, ReferenceWeights(), UntrainedDense(19))
         log, named = Path(folder, "server.log"), {"VGG_VIZ_WEIGHTS": str(weights)}
         with running_app(log, **named) as address:
-            take(address, wanted)
+            take(address, wanted(SHOTS))
         with running_app(log, "tests/support/as_imagenet.py", **named) as address:
-            take(address, [LECTURE] if LECTURE.name in (sys.argv[1:] or [LECTURE.name]) else [])
+            take(address, wanted([LECTURE]))
+        if wanted(OWN_SHOTS):
+            take_own(Path(folder), wanted(OWN_SHOTS))
+
+
+def take_own(folder: Path, shots: Sequence[Shot]) -> None:
+    """Fine-tune a network by the document's code, and take the pictures of its page."""
+    network = fine_tune(folder)
+    named = {"VGG_VIZ_WEIGHTS": str(folder / "base.h5"), "VGG_VIZ_NETWORKS": str(network)}
+    with running_app(folder / "server.log", **named) as address:
+        take(address, shots)
 
 
 if __name__ == "__main__":
