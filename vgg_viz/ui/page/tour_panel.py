@@ -81,9 +81,11 @@ def show_missing() -> None:
     elif name := tour_steps.lacking():
         sentence = f"This link is to the tour **{escape(name)}**, which this server does not have."
     if sentence:
-        with st.container(key="missing-tour", horizontal=True, vertical_alignment="center"):
+        lecture = mode.in_lecture()
+        with st.container(key="missing-tour", horizontal=not lecture, vertical_alignment="center"):
             st.warning(sentence, icon=":material/tour:")
-            st.button("Close", key="missing-tour-close", on_click=tour_steps.leave)
+            if not lecture:
+                st.button("Close", key="missing-tour-close", on_click=tour_steps.leave)
 
 
 @dataclass
