@@ -133,7 +133,10 @@ def logits_of_kept(dense: DenseWeights | Any, maps: np.ndarray, kept: np.ndarray
     values = np.moveaxis(windows(maps), 0, -1).reshape(-1, POOL_SIDE**2, len(maps))
     stays = np.moveaxis(windows(kept), 0, 2).reshape(len(values), len(kept), POOL_SIDE**2)
     for index, (window, stay) in enumerate(zip(values, stays, strict=True)):
-        fc1 += (window * stay[:, :, None]).max(axis=1) @ dense.slab(FC1, index)
+        # Few copies differ in a window, so each product is computed once.
+        cases, case = np.unique(stay, axis=0, return_inverse=True)
+        products = (window * cases[:, :, None]).max(axis=1) @ dense.slab(FC1, index)
+        fc1 += products[case]
     return _from_fc1(dense, fc1)[1]
 
 

@@ -47,7 +47,8 @@ def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
         key = (f"class-occlusion-{suffix}", predictions.key, *target.classes)
         heatmap.show(predictions.maps, drops, label, key, caption)
     with right:
-        text_blocks.prose(TEXT)
+        if suffix == "0":
+            text_blocks.prose(TEXT)
         st.markdown(table(agreements(predictions, target, drops)))
 
 
