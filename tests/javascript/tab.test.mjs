@@ -11,6 +11,10 @@ function packed(header) {
   return bytes;
 }
 
+let settled;
+const documentElement = { classList: { toggle: (name, on) => (settled = on) } };
+globalThis.document = { documentElement };
+
 test("the token is held in the tab, and sent once to each session that has none", () => {
   const held = new Map();
   const sessionStorage = {
@@ -19,17 +23,16 @@ test("the token is held in the tab, and sent once to each session that has none"
   };
   globalThis.window = { sessionStorage };
   const sent = [];
-  const run = (token, asks = false) => {
-    tab({ data: packed({ asks, token }), setTriggerValue: (name, value) => sent.push(value) });
-    return sent.length;
+  const run = (token, answered = false) => {
+    tab({ data: packed({ answered, token }), setTriggerValue: (name, value) => sent.push(value) });
+    return [sent.length, settled];
   };
-  assert.deepEqual([run(""), run("", true), run("", true), run(""), run("", true)], [0, 1, 1, 1, 2]);
-  assert.deepEqual(sent.splice(0), ["", ""]);
-  assert.deepEqual([run("first"), run("first", true)], [0, 0]);
+  assert.deepEqual([run(""), run("first"), run("first")], Array(3).fill([0, true]));
   assert.deepEqual([...held.values()], ["first"]);
   // A new session, which does not know it until it has run again, or never.
-  assert.deepEqual([run(""), run("")], [1, 1]);
-  assert.deepEqual([run("first"), run(""), run("second"), run("")], [1, 2, 2, 3]);
+  assert.deepEqual([run(""), run(""), run("", true)], [[1, false], [1, false], [1, true]]);
+  assert.deepEqual([run("first"), run("")], [[1, true], [2, false]]);
+  assert.deepEqual([run("second"), run("")], [[2, true], [3, false]]);
   assert.deepEqual(sent, ["first", "first", "second"]);
 });
 
@@ -39,6 +42,7 @@ test("a tab whose storage is blocked holds nothing", () => {
       throw new Error("blocked");
     },
   };
-  tab({ data: packed({ token: "a" }), setTriggerValue: assert.fail });
-  tab({ data: packed({ token: "" }), setTriggerValue: assert.fail });
+  tab({ data: packed({ answered: false, token: "a" }), setTriggerValue: assert.fail });
+  tab({ data: packed({ answered: false, token: "" }), setTriggerValue: assert.fail });
+  assert.equal(settled, true);
 });

@@ -13,12 +13,17 @@ def tab_of(page: AppTest) -> Element:
     return next(one for one in page.get("bidi_component") if one.key == reloads.COMPONENT)
 
 
+def header(page: AppTest) -> dict:
+    """Return what the page has told this component."""
+    return unpacked(tab_of(page).proto.bytes)[0]
+
+
 def token_of(page: AppTest) -> str:
     """Return the token that the browser has got."""
-    return unpacked(tab_of(page).proto.bytes)[0]["token"]
+    return header(page)["token"]
 
 
-def answer(page: AppTest, token: str = "") -> AppTest:
+def answer(page: AppTest, token: str) -> AppTest:
     """Send a token from the tab that the page is open in, as after a reload; return the page."""
     states = page._tree.get_widget_states()
     state = states.widgets.add(id=f"{TRIGGER_PREFIX}{tab_of(page).proto.id}{TRIGGER_SUFFIX}")

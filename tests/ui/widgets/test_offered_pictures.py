@@ -15,7 +15,6 @@ from tests.support.pages import (
     upload,
     widget,
 )
-from tests.support.tabs import answer
 from tests.support.truth import MAPS
 from vgg_viz.host_pictures import VARIABLE
 from vgg_viz.samples import SAMPLES
@@ -89,13 +88,12 @@ def test_the_other_picture_of_a_comparison_may_not_be_here_either():
 
 def test_a_link_with_an_upload_says_that_it_does_not_include_it():
     page = open_page(**FEW, picture="own", own="3")
-    assert not notices(page)  # after a reload, the tab may have it
-    (notice,) = notices(answer(page))
+    (notice,) = notices(page)
     assert "uploaded picture, which links do not include" in notice
     assert notice.endswith("Showing *Cat* until you add a picture.")
     assert not notices(upload(page, photo("red")))
 
 
 def test_views_that_show_no_picture_need_no_notice():
-    assert not notices(answer(open_page(view="Filters", picture="own")))
+    assert not notices(open_page(view="Filters", picture="own"))
     assert not notices(open_page(view="Filters", picture="my-photo"))

@@ -10,11 +10,9 @@ from tests.support.pages import (
     payloads,
     press,
     texts,
-    unpacked,
     upload,
-    widget,
 )
-from tests.support.tabs import answer, tab_of, token_of
+from tests.support.tabs import answer, header, token_of
 from tests.support.truth import MAPS
 from vgg_viz.ui.state import reloads
 
@@ -60,8 +58,6 @@ def test_a_reload_keeps_the_tour_from_a_file_and_its_picture():
     press(before, "tour-next")
     query = parse_qs(link_of(before))
     page = open_page(**query)
-    assert unpacked(tab_of(page).proto.bytes)[0]["asks"]
-    assert not page.warning
     answer(page, token_of(before))
     assert page.subheader[0].value == "2 of 2 · Second"
     assert not page.warning
@@ -98,7 +94,10 @@ def test_no_other_token_shows_a_picture():
     assert len({token_of(first), token_of(second)}) == 2
     assert len(token_of(first)) == 22  # 128 bits in base64
     for token in ("", "unknown", token_of(first)[:-1], token_of(first) + "="):
-        assert "Your picture" not in texts(answer(open_page(**OWN, own="1"), token))
+        page = open_page(**OWN, own="1")
+        assert not header(page)["answered"]
+        assert "Your picture" not in texts(answer(page, token))
+        assert header(page)["answered"]
     # A session that has uploads of its own takes no others.
     shown = payloads(second)["maps-mosaic"]
     own = token_of(second)
@@ -110,21 +109,6 @@ def test_a_page_without_uploads_has_no_token():
     page = open_page(**OWN | {"picture": "cat"})
     assert token_of(page) == ""
     assert reloads.TOKEN not in page.session_state
-
-
-def test_only_a_link_makes_the_page_ask_the_tab():
-    """A run for the answer would drop the upload of a file that is dropped on the page."""
-
-    def asks(page):
-        return unpacked(tab_of(page).proto.bytes)[0]["asks"]
-
-    page = open_page(**OWN)
-    assert asks(page)
-    assert not asks(answer(page, ""))
-    page = open_page(**OWN | {"picture": "cat"})
-    widget(page, "button_group", "picture").set_value("own").run()
-    assert "until you add a picture" in texts(page)
-    assert not asks(page)
 
 
 def test_a_removed_picture_is_not_kept():

@@ -35,11 +35,7 @@ def show() -> str:
         if not (mode.in_lecture() and mode.on_tour()):
             tools()
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
-    shows_own = state.shows_own_picture() or tour_steps.lacks_own()
-    # Not after a choice on the page: a run for the answer could drop an upload that has begun.
-    opened = not any(map(state.was_chosen, ("picture", "other")))
-    asks = opened and shows_own and not reloads.is_settled()
-    token = components.pack({"token": reloads.token(), "asks": asks})
+    token = components.pack({"token": reloads.token(), "answered": reloads.has_answered()})
     components.mount("tab", reloads.COMPONENT, token, restore_uploads)
     view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     if not mode.in_lecture() or mode.controls_are_open():

@@ -14,7 +14,7 @@ from vgg_viz.languages import is_leftward, words_in
 from vgg_viz.tour_list import first_in, offered
 from vgg_viz.tours import Step, StepText, Tour, text_for
 from vgg_viz.ui.page import tour_menu
-from vgg_viz.ui.state import mode, reloads, tour_steps
+from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components, picture_chooser
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
@@ -72,8 +72,7 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
 def show_missing() -> None:
     """Show that the opened link names a tour that the page does not have."""
     sentence = ""
-    # After a reload, the tab may bring the tour back.
-    if tour_steps.lacks_own() and reloads.is_settled():
+    if tour_steps.lacks_own():
         sentence = (
             "This link is to a tour from a file that this browser does not have: start *Tour*, "
             "then open the file under *Steps*."

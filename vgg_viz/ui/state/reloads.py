@@ -29,9 +29,9 @@ def token() -> str:
     return str(st.session_state.get(TOKEN, ""))
 
 
-def is_settled() -> bool:
-    """Return whether it is known if the tab had uploads before this session."""
-    return bool(token()) or ANSWERED in st.session_state
+def has_answered() -> bool:
+    """Return whether the browser has sent a token to this session."""
+    return ANSWERED in st.session_state
 
 
 def touch() -> None:
@@ -41,7 +41,7 @@ def touch() -> None:
 
 
 def restore() -> None:
-    """Take over the uploads whose token the browser has sent, if it has one (widget callback).
+    """Take over the uploads whose token the browser has sent (widget callback).
 
     The session keeps what it has already.
     """

@@ -13,7 +13,7 @@ from vgg_viz.image_io.input_image import FITS, InputImage, PictureOptions
 from vgg_viz.image_io.limits import ImageFileError
 from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
-from vgg_viz.ui.state import mode, reloads
+from vgg_viz.ui.state import mode
 from vgg_viz.ui.widgets import controls, image_change, picture_files, picture_upload
 from vgg_viz.ui.widgets.picture_files import ROBIN_FAILURE, open_file, open_robin
 from vgg_viz.ui.widgets.picture_upload import own_picture
@@ -199,8 +199,7 @@ def missing(choice: str, key: str) -> str:
         return ""
     if choice != OWN:
         return f"**There is no picture named {escape(choice)} here.**"
-    # Whoever has just chosen "Your own" sees the upload; after a reload, the tab may have one.
-    if state.was_chosen(key) or not reloads.is_settled():
+    if state.was_chosen(key):  # on the page, which shows the upload
         return ""
     return "**This link was made with an uploaded picture, which links do not include.**"
 

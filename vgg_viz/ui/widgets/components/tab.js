@@ -1,19 +1,21 @@
 // Holds the token of the viewer's uploads (vgg_viz/ui/state/reloads.py) as long as this tab is open, and
-// sends it to a new session: after a reload, or a connection that was lost for long. A session that asks
-// for it gets an empty text if there is none.
+// sends it to a new session: after a reload, or a connection that was lost for long. Until the session has
+// answered, style sheets hide notices of what is missing. A tab without a token sends nothing, since a run
+// of the page could drop an upload that has just begun.
 
 import { unpack } from "./shared.js";
 
 const NAME = "vgg-viz-uploads";
+const SETTLED = "uploads-settled";
 
-let sent; // to this session; undefined if nothing was
+let sent; // to this session
 
 export default function ({ data, setTriggerValue }) {
-  const { asks, token } = unpack(data).header;
+  const { answered, token } = unpack(data).header;
   const held = stored(token);
-  const answer = token || !(held || asks) ? undefined : (held ?? "");
-  if (answer !== undefined && answer !== sent) setTriggerValue("picked", answer);
-  sent = answer;
+  if (!token && held && held !== sent) setTriggerValue("picked", held);
+  sent = token ? undefined : held;
+  document.documentElement.classList.toggle(SETTLED, Boolean(token) || answered || !held);
 }
 
 // Storage is blocked in some frames; then a reload loses the uploads.
