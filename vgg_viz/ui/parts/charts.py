@@ -17,7 +17,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.widgets import text_blocks
 
-LOW, HEIGHT, LINES_HEIGHT = 165, 190, 280  # CSS pixels
+LOW, HEIGHT, LINES_HEIGHT = 150, 190, 280  # CSS pixels
 MOST_COLORS = 6  # of lines that differ in hue
 CLICKED = "clicked"  # parameter of a chart whose bars can be clicked
 MOST_POINTS = 500  # that are drawn on the lines

@@ -72,8 +72,8 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture_chooser.current()
         choice = controls.network()
     text_blocks.prose(
-        "A trained convolutional network computes a **feature hierarchy**: edges and colors first, "
-        "then textures, parts and objects "
+        "A trained network computes a **feature hierarchy**: edges and colors, then textures, "
+        "parts and objects "
         f"({PAPER}). **Click a map** to inspect it.",
         "## What early and late layers show",
     )
