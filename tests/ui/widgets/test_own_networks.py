@@ -11,8 +11,9 @@ from tests.support.pages import choose, network_of, open_page, run, texts
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.own_networks.own_network import open_network
-from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.model.weights import UntrainedWeights, open_weights
 from vgg_viz.serving import loading
+from vgg_viz.serving.background_files import DenseLoader
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui.parts.fine_tuning_section import layer_change
@@ -57,6 +58,13 @@ def test_the_preprocessing_is_chosen_where_the_file_records_none(folder):
     assert "block1_conv1 · birds, RGB / 255 · Cat" in texts(page)
     assert "preprocessing" not in choose(page, "network", "imagenet").query_params
     assert not [box for box in page.selectbox if box.key == "preprocessing"]
+
+
+def test_a_file_has_one_head_as_the_servers_and_another_as_an_own_network(folder):
+    loader, path = DenseLoader(), folder / "fish.h5"
+    first, second = (loader.weights_for(one(path)) for one in (open_weights, open_network))
+    assert loader.weights_for(open_weights(path)) is first
+    assert first is not second
 
 
 def test_any_two_networks_are_compared(folder):
