@@ -34,15 +34,15 @@ MORE_LINKS = {
     "two pictures": "view=maps&compare=picture&other=bricks&pair_scale=layer&maps=4&own_tour=3",
     "experiment": "view=maps&maps=4&change=cover&amount=40&cover_row=50&cover_column=60"
     "&fill=nearest&layer=block2_conv2&channel=9&row=7&column=2&tab=experiments&experiment=similar",
-    "deletion curves": "view=prediction&network=untrained&important_maps=4&deletion=true"
-    "&occlusion=true",
+    "deletion curves": "view=prediction&network=untrained&important_maps=4&deletion=true",
     "adversarial example": "view=prediction&network=untrained&important_maps=4&adversarial=2"
     "&toward=3",
     "preprocessing": "view=maps&compare=preprocessing&shown_as=difference&maps=4&channel=2"
     "&row=3&column=4&half=second",
     "another tour": "tour=2&tour_name=your-picture&view=blocks&blocks=2",
     "camera": "view=maps&picture=own&own=2&own_from=camera",
-    "lecture": "view=maps&lecture=true&maps=9",
+    # The occlusion map, which takes long, is not shown here.
+    "lecture": "view=maps&lecture=true&maps=9&occlusion=true",
     "optimized images": "view=visualization&examples=optimized&images=2"
     "&parametrization=pixels&seed=7&channel=2&paste=true",
 }

@@ -168,7 +168,13 @@ def test_the_occlusion_map_of_a_class_agrees_by_ranks(monkeypatch, truth):
     drops = random.normal(size=(14, 14, 1000)).astype(np.float32)
     products = random.normal(size=(224, 224))
     monkeypatch.setattr(class_occlusion, "class_occlusion", jobs_of(drops))
-    monkeypatch.setattr(class_occlusion, "pixel_attribution", jobs_of(products))
+    attributed = []
+
+    def attribute(network, dense, pixels, weigh):
+        attributed.append(weigh(evidence.Prediction(np.zeros(1000))))
+        return jobs_of(products)()
+
+    monkeypatch.setattr(class_occlusion, "pixel_attribution", attribute)
     page = open_page(view="prediction", occlusion="true", **{"class": "7"}, against="3")
     difference = drops[:, :, 7] - drops[:, :, 3]
     np.testing.assert_allclose(drawn(page, "class-occlusion-0"), difference, rtol=1e-6)
@@ -185,3 +191,5 @@ def test_the_occlusion_map_of_a_class_agrees_by_ranks(monkeypatch, truth):
         expected = spearmanr(difference.ravel(), values.ravel()).statistic
         assert float(cells[label].replace("−", "-")) == pytest.approx(expected, abs=0.006)
     assert len(cells) == 5
+    (weights,) = attributed
+    assert (weights[7], weights[3], np.abs(weights).sum()) == (1, -1, 2)
