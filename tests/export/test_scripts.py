@@ -318,6 +318,7 @@ def optimization_run(name, channels, seed, parametrization):
     layer = VGG19.conv_layer(name)
     arguments = {
         "weights": "untrained",
+        "preprocessing": "caffe",
         "layer": name,
         "channels": channels,
         "parametrization": parametrization,
@@ -371,14 +372,14 @@ EXAMPLES = {
     "patches": Run(
         "top_patches",
         "patches",
-        {"weights": "untrained", "searched": [IMAGE], "layer": "block1_conv1", "channels": [1]}
-        | {"each": 1},
+        {"weights": "untrained", "preprocessing": "caffe", "searched": [IMAGE]}
+        | {"layer": "block1_conv1", "channels": [1], "each": 1},
     ),
     "filters": Run(
         "filters",
         "filters",
         {"weights": "untrained", "layer": "block1_conv1", "filters": [1], "channels": [1, 2, 3]}
-        | {"in_color": True},
+        | {"in_color": True, "preprocessing": "caffe"},
     ),
     "images": optimization_run("block1_conv1", [1], 0, "regularized"),
 }
