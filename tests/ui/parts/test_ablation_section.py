@@ -263,7 +263,7 @@ def test_lecture_shows_the_pair_instead_of_the_grid(changes):
 
 
 def test_ablating_a_map_diverges_from_a_tour_step_and_shows_the_pair():
-    page = open_page(tour="5")
+    page = open_page(tour="6")
     assert "You have changed the page" not in texts(page)
     assert "You have changed the page" in texts(choose(page, "ablated", (4,)))
     assert "maps-mosaic" not in payloads(page)
