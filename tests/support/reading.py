@@ -23,15 +23,17 @@ WORDS = """() => {
     const chosen = all('[aria-checked="true"]').map((choice) => choice.innerText);
     return [...said, ...fields, ...chosen].join("\\n");
 }"""
-# The parts that reach beyond the page's right border; large tables scroll by themselves.
+# The parts that reach beyond the page's right border; large tables, and on a phone the maps of all
+# layers, scroll by themselves.
 WIDER = """() => {
     const width = document.documentElement.clientWidth, found = [];
     const look = (root) => root.querySelectorAll("*").forEach((part) => {
         const { right } = part.getBoundingClientRect();
         const seen = part.matches("canvas, img, table, td, button, h2, h3, p, input");
-        const beside = part.closest('details:not([open]), [data-testid="stMarkdown"] table');
+        const beside = part.closest(
+            'details:not([open]), [data-testid="stMarkdown"] table, .st-key-overview');
         if (seen && !beside && right > width + 1) found.push([part.tagName, right]);
-        if (part.shadowRoot) look(part.shadowRoot);
+        if (part.shadowRoot && !beside) look(part.shadowRoot);
     });
     look(document.querySelector('[data-testid="stMain"]'));
     return found;
