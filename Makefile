@@ -1,6 +1,6 @@
 # make run, make test: from a fresh clone, with Python 3.11 to 3.13 and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help run dev atlas test test-all test-real test-js test-browser bench load audit format lint lint-js \
+.PHONY: help run dev atlas test test-again test-all test-real test-js test-browser bench load audit format lint lint-js \
 	typecheck clean
 
 # The first of these Pythons that is installed; PYTHON=... chooses another.
@@ -32,6 +32,10 @@ atlas: $(VENV)/app.installed ## compute optimized images of all channels in adva
 
 test: $(VENV)/test.installed ## run the quick tests that need no browser
 	$(BIN)/python -m pytest -m "not slow and not browser and not load and not real" -n $(WORKERS) --dist loadfile
+
+test-again: $(VENV)/test.installed ## run those of the quick tests once more that failed
+	$(BIN)/python -m pytest -m "not slow and not browser and not load and not real" \
+		--last-failed --last-failed-no-failures none
 
 test-all: $(VENV)/test.installed test-js ## run all tests, slow ones too, in all browsers
 	$(BIN)/python -m pytest -m "not browser and not load and not real" -n $(WORKERS) --dist loadfile
