@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.mosaic import color_levels
 from vgg_viz.export.number_format import figure, signed
@@ -33,17 +34,20 @@ POINT_HINT = (
 )
 
 
-def choose(layer: Layer) -> Selection | None:
-    """Show number fields for the inspected map, row and column; return the choice."""
+def row_of_fields() -> DeltaGenerator:
+    """Return a container in which `choose` shows its fields side by side."""
+    return st.container(
+        key="inspector-fields", horizontal=True, vertical_alignment="bottom", gap="small"
+    )
+
+
+def choose(layer: Layer) -> None:
+    """Show number fields for the inspected map, row and column."""
     if not mode.in_lecture():
         height, width, filters = layer.output_shape
-        with st.container(
-            key="inspector-fields", horizontal=True, vertical_alignment="bottom", gap="small"
-        ):
-            if controls.number("Map", selection.CHANNEL, filters):
-                controls.number("Row", selection.ROW, height)
-                controls.number("Column", selection.COLUMN, width)
-    return selection.current()
+        if controls.number("Map", selection.CHANNEL, filters):
+            controls.number("Row", selection.ROW, height)
+            controls.number("Column", selection.COLUMN, width)
 
 
 def select_map(number: int, half: str = "") -> None:

@@ -34,7 +34,7 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
     with st.sidebar:
         chosen = picture_chooser.current()
         layer = controls.layer()
-        fields = st.container(key="map-fields")
+        fields = inspector.row_of_fields()
         count = controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
         appearance = compared.appearance if compared else controls.appearance()
