@@ -20,11 +20,6 @@ GRIDS = {
         "compared-other",
         "Coffee",
     ),
-    "top patches in two networks": (
-        "view=visualization&maps=4&layer=block3_conv1&channel=1&compare=network",
-        "channel-patches-other",
-        "Untrained",
-    ),
     "most important maps of two images": (
         "view=prediction&important_maps=4&compare=picture&other=coffee",
         "important-maps-1",
@@ -32,6 +27,11 @@ GRIDS = {
     ),
 }
 MORE_GRIDS = {
+    "top patches in two networks": (
+        "view=visualization&maps=4&layer=block3_conv1&channel=1&compare=network",
+        "channel-patches-other",
+        "Untrained",
+    ),
     "maps in two networks": (
         "view=maps&maps=4&compare=network&row=20&column=31&channel=1",
         "compared-other",

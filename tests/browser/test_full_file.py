@@ -81,6 +81,7 @@ def expect_no_folder(page: Page, folder: Path) -> None:
     assert str(folder) not in page.locator("body").inner_text()
 
 
+@pytest.mark.slow
 def test_the_full_file_is_offered_and_fetched_for_all_who_look(address, files, open_page, tmp_path):
     first, second = (open_page(CLASSES, address) for _ in range(2))
     for page in (first, second):
