@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from tests.bench import attributing, optimizing, own_networks, pictures, predicting
+from tests.bench import attributing, experimenting, optimizing, own_networks, pictures, predicting
 from tests.bench.measure import QUICK, Effort, NotRun, Row, table
 from tests.support import REPOSITORY
 
@@ -38,6 +38,7 @@ def measure(effort: Effort) -> Iterator[Row]:
     yield from predicting.rows(effort)
     yield from optimizing.rows(effort)
     yield from attributing.rows(effort)
+    yield from experimenting.rows(effort)
     yield from own_networks.rows(effort)
     try:
         from tests.bench import moves, visits

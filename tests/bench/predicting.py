@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,23 @@ from tests.bench.measure import (
     middle,
     timed,
 )
+from tests.bench.pictures import cat
 from tests.support import REPOSITORY
+from tests.support.thin import outcome
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
 from vgg_viz.interpretability.class_evidence import class_activation_maps, evidence
+from vgg_viz.interpretability.class_evidence.deletion import deletion_curves, random_ranking
+from vgg_viz.interpretability.experiments.adversarial import adversarial_example
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import SLAB_ROWS, DenseWeights, open_dense, slab_count
-from vgg_viz.model.network import import_keras
+from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 
 CLASS = 285
 PREDICTION_SECONDS, EVIDENCE_SECONDS = 0.05, 0.3
+DELETION_SECONDS, ADVERSARIAL_SECONDS = 0.2, 8.0
+EPSILON = 4  # gray levels
 ANONYMOUS_BYTES = 60 * 10**6
 POLLING_SECONDS = 0.001
 STATUS = Path("/proc/self/status")
@@ -50,6 +57,8 @@ def rows(effort: Effort) -> Iterator[Row]:
         yield attempt("Prediction", lambda: prediction(dense, maps, head, effort))
         yield attempt("Ablation", lambda: ablation(dense, maps, head, effort))
         yield attempt("Grad-CAM", lambda: grad_cam(dense, maps, head, effort))
+        yield attempt("Deletion curves", lambda: deletion(dense, maps, effort))
+        yield attempt("Adversarial example", lambda: adversarial(dense))
 
 
 def prediction(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
@@ -101,6 +110,27 @@ def grad_cam(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -
         effort,
         EVIDENCE_SECONDS,
     )
+
+
+def deletion(dense: DenseWeights, maps: np.ndarray, effort: Effort) -> Row:
+    """Measure the deletion curve of one method."""
+    ranking = random_ranking(maps.shape[1:])
+    clock = timed(lambda: deletion_curves(dense, maps, [ranking], CLASS))
+    clock()
+    seconds = [clock() for _ in range(effort.passes)]
+    bound = DELETION_SECONDS
+    what = "deletion curve of one method, 197 points"
+    return bounded(what, middle(seconds), bound, durations(seconds), duration(bound))
+
+
+def adversarial(dense: DenseWeights) -> Row:
+    """Measure an adversarial example, once, since it takes ten passes to the pixels and back."""
+    network = Network(UntrainedWeights())
+    example = partial(adversarial_example, network, dense, cat(), CLASS, EPSILON)
+    seconds = timed(lambda: outcome(example()))()
+    bound = ADVERSARIAL_SECONDS
+    what = "adversarial example in 10 steps"
+    return bounded(what, seconds, bound, duration(seconds), duration(bound))
 
 
 def limited(
