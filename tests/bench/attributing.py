@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Generator, Hashable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 
@@ -134,7 +135,7 @@ def beside(network: Network, effort: Effort) -> Row:
         f"{durations(busy)}, {duration(longer)} longer",
         f"{duration(LONGER_SECONDS)} longer than alone in the median",
     )
-    return Row(**{**vars(row), "baseline": durations(alone)})
+    return replace(row, baseline=durations(alone))
 
 
 def memory(effort: Effort) -> Row:

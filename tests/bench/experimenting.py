@@ -1,9 +1,9 @@
 """Experiments on the image, each to its end; a page shows their progress meanwhile."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from tests.bench.measure import (
     Effort,
@@ -13,6 +13,7 @@ from tests.bench.measure import (
     duration,
     durations,
     interleaved,
+    job,
     middle,
     timed,
 )
@@ -37,46 +38,50 @@ def rows(effort: Effort) -> Iterator[Row]:
     """Measure response curves, an occlusion map, and the distance by layer."""
     network = Network(best_weights())
     for name in CURVES:
-        yield attempt(f"Response curves, {name}", partial(curves, network, name))
-    yield attempt("Occlusion map", partial(occlusion_map, network))
+        yield attempt(f"Response curves, {name}", partial(curves, network, name, effort))
+    yield attempt("Occlusion map", partial(occlusion_map, network, effort))
     yield attempt("Distance by layer", partial(distance, network, effort))
 
 
-def curves(network: Network, layer_name: str) -> Row:
+def curves(network: Network, layer_name: str, effort: Effort) -> Row:
     """Measure the curves of one layer's maps, once, and when their first points are there."""
     layer, points = VGG19.conv_layer(layer_name), list[float]()
     network.feature_maps(cat(), layer_name)  # builds
-    start = time.perf_counter()
 
-    def on_point(_: object) -> None:
-        points.append(time.perf_counter() - start)
+    def begin() -> Generator[float]:
+        start = time.perf_counter()
+        return layer_responses(
+            network,
+            cat(),
+            ROTATION,
+            layer,
+            (7, 7),
+            lambda _: points.append(time.perf_counter() - start),
+        )
 
-    outcome(layer_responses(network, cat(), ROTATION, layer, (7, 7), on_point))
-    seconds, bound = time.perf_counter() - start, CURVES[layer_name]
-    row = bounded(
-        f"response curves of {layer_name}, {len(points)} rotations",
-        seconds,
-        bound,
-        f"{duration(seconds)}; first points after {duration(points[1])}",
-        f"{duration(bound)}; first points after {duration(FIRST_POINTS_SECONDS)}",
+    row = job(
+        f"response curves of {layer_name}, rotated by 21 amounts",
+        begin,
+        CURVES[layer_name],
+        effort,
     )
-    return Row(**{**vars(row), "met": bool(row.met and points[1] <= FIRST_POINTS_SECONDS)})
+    return replace(
+        row,
+        ours=f"{row.ours}; first points after {duration(points[1])}",
+        target=f"{row.target}; first points after {duration(FIRST_POINTS_SECONDS)}",
+        met=bool(row.met and points[1] <= FIRST_POINTS_SECONDS),
+    )
 
 
-def occlusion_map(network: Network) -> Row:
+def occlusion_map(network: Network, effort: Effort) -> Row:
     """Measure the occlusion of a layer's maps at 196 places, once."""
     layer = VGG19.conv_layer(OCCLUDED)
-    return once(
+    return job(
         f"occlusion map of {OCCLUDED}, 196 places",
         lambda: occlusion(network, cat(), layer, (7, 7)),
         OCCLUSION_SECONDS,
+        effort,
     )
-
-
-def once(what: str, job: Callable[[], Generator[float, None, Any]], bound: float) -> Row:
-    """Return the row of a job that is run to its end once, since it takes long."""
-    seconds = timed(lambda: outcome(job()))()
-    return bounded(what, seconds, bound, duration(seconds), duration(bound))
 
 
 def distance(network: Network, effort: Effort) -> Row:
@@ -101,4 +106,4 @@ def distance(network: Network, effort: Effort) -> Row:
         f"{durations(seconds['ours'])}, {duration(max(longer, 0))} longer",
         f"{duration(DISTANCE_SECONDS)} longer",
     )
-    return Row(**{**vars(row), "baseline": durations(seconds["passes"])})
+    return replace(row, baseline=durations(seconds["passes"]))

@@ -4,8 +4,10 @@ import gc
 import statistics
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 Clock = Callable[[], float]
 
@@ -28,11 +30,21 @@ class Effort:
     filters: int = 16
     layers: int = 16
     samples: int | None = None  # all
+    steps: int | None = None  # of a job that takes long; all
     warming_up: int = 2  # repetitions of every action before it is measured
 
 
 QUICK = Effort(
-    drawings=1, passes=1, moves=1, starts=1, maps=4, filters=2, layers=2, samples=1, warming_up=1
+    drawings=1,
+    passes=1,
+    moves=1,
+    starts=1,
+    maps=4,
+    filters=2,
+    layers=2,
+    samples=1,
+    steps=2,
+    warming_up=1,
 )
 
 
@@ -106,6 +118,12 @@ def bounded(what: str, measured: float, bound: float, ours: str, target: str) ->
     return Row(
         what, ours, f"at most {target}", ratio=f"{measured / bound:.2f}", met=measured <= bound
     )
+
+
+def job(what: str, begin: Callable[[], Generator[object]], at_most: float, effort: Effort) -> Row:
+    """Return the row of a job with a bound in seconds, run once, since it takes long."""
+    seconds = timed(lambda: deque(islice(begin(), effort.steps), maxlen=0))()
+    return bounded(what, seconds, at_most, duration(seconds), duration(at_most))
 
 
 def attempt(what: str, measurement: Callable[[], Row]) -> Row:

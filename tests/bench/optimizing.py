@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -96,7 +97,7 @@ def beside(network: Network, effort: Effort) -> Row:
         ours,
         f"{duration(LONGER_SECONDS)} longer than alone",
     )
-    return Row(**{**vars(row), "baseline": durations(alone)})
+    return replace(row, baseline=durations(alone))
 
 
 def viewers(network: Network, effort: Effort) -> Row:
@@ -117,7 +118,7 @@ def viewers(network: Network, effort: Effort) -> Row:
     ratio = seconds[VIEWERS] / seconds[1]
     what = f"16 optimized images of {layer_name} for {VIEWERS} viewers; baseline: one viewer"
     row = bounded(what, ratio, 1.5, duration(seconds[VIEWERS]), "1.5 times as long")
-    return Row(**{**vars(row), "baseline": duration(seconds[1])})
+    return replace(row, baseline=duration(seconds[1]))
 
 
 def memory() -> Row:

@@ -21,12 +21,12 @@ from tests.bench.measure import (
     duration,
     durations,
     interleaved,
+    job,
     middle,
     timed,
 )
 from tests.bench.pictures import cat
 from tests.support import REPOSITORY
-from tests.support.thin import outcome
 from tests.support.truth import CheapDense
 from tests.support.weights_files import write_full_weights
 from vgg_viz.interpretability.class_evidence import class_activation_maps, evidence
@@ -58,7 +58,7 @@ def rows(effort: Effort) -> Iterator[Row]:
         yield attempt("Ablation", lambda: ablation(dense, maps, head, effort))
         yield attempt("Grad-CAM", lambda: grad_cam(dense, maps, head, effort))
         yield attempt("Deletion curves", lambda: deletion(dense, maps, effort))
-        yield attempt("Adversarial example", lambda: adversarial(dense))
+        yield attempt("Adversarial example", lambda: adversarial(dense, effort))
 
 
 def prediction(dense: DenseWeights, maps: np.ndarray, head: Any, effort: Effort) -> Row:
@@ -123,14 +123,11 @@ def deletion(dense: DenseWeights, maps: np.ndarray, effort: Effort) -> Row:
     return bounded(what, middle(seconds), bound, durations(seconds), duration(bound))
 
 
-def adversarial(dense: DenseWeights) -> Row:
+def adversarial(dense: DenseWeights, effort: Effort) -> Row:
     """Measure an adversarial example, once, since it takes ten passes to the pixels and back."""
     network = Network(UntrainedWeights())
     example = partial(adversarial_example, network, dense, cat(), CLASS, EPSILON)
-    seconds = timed(lambda: outcome(example()))()
-    bound = ADVERSARIAL_SECONDS
-    what = "adversarial example in 10 steps"
-    return bounded(what, seconds, bound, duration(seconds), duration(bound))
+    return job("adversarial example in 10 steps", example, ADVERSARIAL_SECONDS, effort)
 
 
 def limited(
