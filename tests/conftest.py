@@ -1,13 +1,20 @@
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support import REPOSITORY
 from tests.support.maps import BiasedWeights, all_layers
 from tests.support.offline import isolate
 from tests.support.photographs import load_image, sample_bytes
+from tests.support.server import running_app
 from tests.support.thin import THIN, RandomWeights
-from tests.support.weights_files import ReferenceWeights, write_hollow_weights
+from tests.support.weights_files import (
+    ReferenceWeights,
+    write_full_weights,
+    write_hollow_weights,
+)
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
 from vgg_viz.model.preprocessing import PREPROCESSINGS
@@ -55,6 +62,21 @@ def photograph():
 def computed_maps(biased_network, photograph):
     """Compute the feature maps of a photograph: layer name -> maps, float32 (n, h, w)."""
     return all_layers(biased_network.model, VGG19)(PREPROCESSINGS["caffe"].apply(photograph)[None])
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an app for all browsers, with a random full file as ImageNet's; yield its address."""
+    from tests.support.truth import CheapDense  # imports Streamlit, which most tests do not need
+
+    folder = tmp_path_factory.mktemp("app")
+    weights = folder / "random.h5"
+    write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
+    environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
+    script = "tests/support/as_imagenet.py"
+    with running_app(folder / "server.log", script, **environment) as address:
+        yield address
+    weights.unlink()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Fixtures: a browser, a server with a weights file, and pages that fail on any logged error.
+"""Fixtures: a browser, and pages of the app that fail on any logged error.
 
 A page that is opened anew costs most of what a test does; one that goes from link to link costs a
 quarter of that. So `visit` is for what may have been elsewhere before, and `open_page` for what is
@@ -19,12 +19,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.support import REPOSITORY
 from tests.support.reading import settle
-from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS, running_app
-from tests.support.truth import CheapDense
-from tests.support.weights_files import write_full_weights
-from vgg_viz.model.weights import UntrainedWeights
+from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
 
 # The first to want a network waits for TensorFlow.
 expect.set_options(timeout=60_000)
@@ -60,19 +56,6 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield chromium
         chromium.close()
-
-
-@pytest.fixture(scope="session")
-def app(tmp_path_factory) -> Iterator[str]:
-    """Run an app that takes a full-size random file for ImageNet's weights; yield its address."""
-    folder = tmp_path_factory.mktemp("app")
-    weights = folder / "random.h5"
-    write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
-    environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
-    script = "tests/support/as_imagenet.py"
-    with running_app(folder / "server.log", script, **environment) as address:
-        yield address
-    weights.unlink()
 
 
 @pytest.fixture(scope="session")

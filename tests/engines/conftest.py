@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import app  # noqa: F401
 from tests.engines import webdriver
 from tests.engines.page import Page
 
@@ -12,7 +11,7 @@ ENGINES = {"firefox": webdriver.firefox, "webkit": webdriver.webkit}
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request, app, tmp_path_factory) -> Iterator[Page]:  # noqa: F811
+def engine(request, app, tmp_path_factory) -> Iterator[Page]:
     """Start one of the engines."""
     folder = tmp_path_factory.mktemp(request.param)
     with ENGINES[request.param](folder) as send:
