@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,12 @@ from tests.support.making import finished_at_once
 from tests.support.pages import network_of
 from tests.support.truth import StandIn, Truth, cheap_slab
 from vgg_viz.export.formats import Export
+from vgg_viz.interpretability.class_evidence import evidence
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.optimization_worker import OptimizationWorker
+from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.views import visualization_view
 from vgg_viz.ui.widgets import export_menu
 
@@ -43,8 +48,18 @@ def names_of_classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(autouse=True)
 def quick_dense(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the dense layers' weights by cheap ones."""
+    """Give the dense layers few units, and cheap weights."""
+    few = replace(VGG19, dense=(("fc1", 512), ("fc2", 512), ("predictions", 1000)))
+    for name, layer in zip(("FC1", "FC2", "PREDICTIONS"), few.dense_layers, strict=True):
+        monkeypatch.setattr(evidence, name, layer)
     monkeypatch.setattr(UntrainedDense, "slab", cheap_slab)
+
+
+@pytest.fixture(autouse=True)
+def two_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search two images, those of `Truth`, for top patches: a quarter of the samples."""
+    monkeypatch.setattr(available_images, "SAMPLES", SAMPLES[:2])
+    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
 
 
 @pytest.fixture(autouse=True)

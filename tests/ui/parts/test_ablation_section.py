@@ -1,6 +1,7 @@
 """Ablated maps on the page, against a network with their kernels and biases set to zero."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -49,18 +50,25 @@ def network():
         return shared().loaders["imagenet"].network().result()
 
 
-@pytest.fixture
-def changes(network, truth):
+@pytest.fixture(scope="module")
+def maps(network, truth):
+    """The maps of the layer that is ablated."""
+    with network_of(StandIn()):
+        return truth.maps(LAYER.name)
+
+
+@pytest.fixture(scope="module")
+def changes(network, maps):
     """Changes of the maps of every later layer, which tests/interpretability/ proves, by name."""
-    found, _ = outcome(later_changes(network, LAYER, truth.maps(LAYER.name), NUMBERS))
+    found, _ = outcome(later_changes(network, LAYER, maps, NUMBERS))
     return {one.layer.name: one for one in found}
 
 
-@pytest.fixture
-def ablated_maps(network, truth):
+@pytest.fixture(scope="module")
+def ablated_maps(network, maps):
     """Compute a later layer's maps without the ablated ones."""
-    maps = ablate(truth.maps(LAYER.name), NUMBERS)
-    return lambda layer: outcome(later_maps(network, LAYER, maps, layer))[0]
+    ablated = ablate(maps, NUMBERS)
+    return cache(lambda layer: outcome(later_maps(network, LAYER, ablated, layer))[0])
 
 
 def most_changed(change, count):

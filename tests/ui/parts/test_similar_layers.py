@@ -11,7 +11,8 @@ from tests.support.truth import LAYER, MAPS
 from tests.ui.page.test_sent_values import send
 from vgg_viz.interpretability.experiments.network_similarity import LayerSimilarity
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.ui.parts import similar_layers
+from vgg_viz.samples import SAMPLES
+from vgg_viz.ui.parts import available_images, similar_layers
 
 DISTANCE = {"maps": "4", "tab": "experiments", "experiment": "distance"}
 
@@ -29,6 +30,7 @@ def features(_, network, image):
 @pytest.fixture
 def page(monkeypatch):
     monkeypatch.setattr(similar_layers, "means_of", features)
+    monkeypatch.setattr(available_images, "SAMPLES", SAMPLES)
     return open_page(**MAPS, **DISTANCE, compare="network")
 
 

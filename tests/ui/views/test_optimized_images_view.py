@@ -123,10 +123,8 @@ def worker(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def known_patches(monkeypatch):
-    """Use two images and invented peaks instead of forward passes."""
+    """Use invented peaks instead of forward passes."""
     each = [tuple(known_peaks(layer, one) for layer in VGG19.conv_layers) for one in (0, 1)]
-    monkeypatch.setattr(available_images, "SAMPLES", IMAGES)
-    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
     monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
 
 

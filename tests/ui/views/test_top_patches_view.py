@@ -28,13 +28,6 @@ TOP_PATCHES = {"view": "visualization", "layer": LAYER.name}
 IMAGES = samples.SAMPLES[:2]  # those of `Truth`
 
 
-@pytest.fixture(autouse=True)
-def two_images(monkeypatch):
-    """Use two images instead of eight, for a quarter of the time."""
-    monkeypatch.setattr(available_images, "SAMPLES", IMAGES)
-    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
-
-
 def pixels_of(name):
     return load_image(sample_bytes(name))
 

@@ -16,7 +16,6 @@ from tests.support.pages import captions, choose, open_page
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, StandIn, ordered, silent
-from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.scripts import write_script
 from vgg_viz.export.sheets import sheet_of
@@ -29,7 +28,6 @@ from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
-from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.parts.ablation_section import TILES
 from vgg_viz.ui.parts.comparison import make_pair
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -254,15 +252,13 @@ def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
     }
 
 
-def test_scripts_of_top_patches_have_all_arguments(offered, monkeypatch):
-    monkeypatch.setattr(available_images, "SAMPLES", samples.SAMPLES[:1])
-    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
+def test_scripts_of_top_patches_have_all_arguments(offered):
     open_page(view="Feature visualization", layer=LAYER.title)
     (export,) = offered.values()
     script = encode("py", export).decode()
     assert_complete(script)
     (run,) = parameter(script, "ARRAYS").values()
-    assert (run["layer"], run["searched"], run["each"]) == (LAYER.name, [0], 1)
+    assert (run["layer"], run["searched"], run["each"]) == (LAYER.name, [0, 1], 1)
 
 
 def test_scripts_of_evidence_have_all_arguments(photograph):

@@ -21,18 +21,9 @@ from tests.support.pages import (
 from tests.support.photographs import decode
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import FITS, PictureOptions
-from vgg_viz.samples import SAMPLES
-from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.widgets import own_pictures, stored_pictures, uploads
 
 TOP_PATCHES = {"view": "visualization", "maps": "4"}
-
-
-@pytest.fixture(autouse=True)
-def one_sample(monkeypatch):
-    """Reduce the page's pictures to one sample."""
-    monkeypatch.setattr(available_images, "SAMPLES", SAMPLES[:1])
-    monkeypatch.setattr(available_images.picture_files, "downloaded_robin", lambda: None)
 
 
 def noise(number, side=230):
@@ -79,13 +70,13 @@ def test_added_pictures_are_searched_for_top_patches_until_removed():
     page = upload_together(open_page(**TOP_PATCHES), files)
     (error,) = page.error
     assert error.value.replace("\\", "") == "Could not read as a picture: “bad <b>.png”."
-    assert "top patches from 3 images, 2 of them yours (not" in texts(page)
+    assert "top patches from 4 images, 2 of them yours (not" in texts(page)
     caption = page.sidebar.caption[-1].value
     assert caption.startswith("2 pictures are yours. Other viewers cannot see them, and links do")
     assert caption.endswith("A reload keeps them, up to 2 hours after your last action.")
-    assert "top patches from this page's 1 image (not" in texts(open_page(**TOP_PATCHES))
+    assert "top patches from this page's 2 images (not" in texts(open_page(**TOP_PATCHES))
     press(page, "own-several-remove")
-    assert "top patches from this page's 1 image (not" in texts(page)
+    assert "top patches from this page's 2 images (not" in texts(page)
     assert not page.error
     upload_together(page, files[:1])
     caption = page.sidebar.caption[-1].value
