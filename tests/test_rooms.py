@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import vgg_viz
@@ -39,6 +40,7 @@ def room(path: Path) -> str:
     return max(inside, key=len)
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return the full names that a module imports, also inside functions."""
     found = set()

@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,8 +92,9 @@ CITED = {"arxiv.org", "doi.org", "jmlr.org", "distill.pub", "py-filelock.readthe
 CITED |= {"www.semanticscholar.org"}
 
 
-def nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
 
 
 def calls(path: Path) -> Iterator[ast.Call]:

@@ -25,6 +25,7 @@ from vgg_viz.export.scripts import Run, script_weights, write_script
 from vgg_viz.export.scripts.script_writer import TEMPLATES
 from vgg_viz.export.tables import arrays_npz
 from vgg_viz.interpretability.ablation import ablate, later_maps
+from vgg_viz.interpretability.attribution import attribution_pass
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence import evidence
@@ -91,10 +92,8 @@ def most_active(network, photograph, layer, row, column, back_to):
     return AttributionSpec(layer, int(values.argmax()) + 1, row, column, back_to, "lrp")
 
 
-POINTS = {"integrated": 65, "wrong": 17}  # with which these end
-
-
-def test_attributions(tmp_path, biased_network, photograph, inputs):
+def test_attributions(tmp_path, biased_network, photograph, inputs, monkeypatch):
+    monkeypatch.setattr(attribution_pass, "CONVERGED", np.inf)  # ends with the second level
     early, layer, deep = map(VGG19.conv_layer, ("block1_conv2", "block2_conv2", "block4_conv2"))
     specs = {
         "pixels": AttributionSpec(layer, 3, 0, 50, "input"),
@@ -111,8 +110,7 @@ def test_attributions(tmp_path, biased_network, photograph, inputs):
     }
     assert {spec.method for spec in specs.values()} == set(ATTRIBUTION_METHODS)
     numbers = {"maps": [5, 1, 64], "deconvnet": [9], "wrong": [2, 3], "deep": [7, 200]}
-    settings = {"wrong": {"preprocessing": "rgb"}}
-    settings |= {name: settings.get(name, {}) | {"points": count} for name, count in POINTS.items()}
+    settings = {"integrated": {"points": 17}, "wrong": {"points": 17, "preprocessing": "rgb"}}
     write_keras_weights(tmp_path / "biased.h5", BiasedWeights())
     runs = [
         attribution_run(
@@ -277,7 +275,7 @@ def test_filters(tmp_path):
 
 
 def test_top_patches(tmp_path, untrained_network, photograph):
-    pictures = [photograph, np.ascontiguousarray(photograph[::-1]), photograph // 3]
+    pictures = [photograph, np.ascontiguousarray(photograph[::-1])]
     dark = [np.zeros((224, 224, 3), np.uint8)]
     searches = {
         "early": ("block1_conv2", range(1, 65), 1, pictures),
@@ -333,12 +331,11 @@ def optimization_run(name, channels, seed, parametrization):
 
 
 def test_optimized_images_follow_those_of_the_same_seed(tmp_path, untrained_network, monkeypatch):
-    monkeypatch.setattr(optimization, "STEPS", {1: (9, 3), 2: (4, 2), 3: (2, 1), 5: (1, 1)})
+    monkeypatch.setattr(optimization, "STEPS", {1: (9, 3), 2: (4, 2), 3: (2, 1)})
     wanted = [
         ("block1_conv1", [64, 3], 5, "pixels"),
         ("block2_conv1", range(3, 21), 2**31, "regularized"),
         ("block3_conv2", [7], 5, "regularized"),
-        ("block5_conv1", [7], 5, "pixels"),
     ]
     arrays, _ = run(write_script([optimization_run(*one) for one in wanted]), tmp_path)
     for name, *one in wanted:

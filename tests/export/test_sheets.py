@@ -317,11 +317,10 @@ def test_a_slide_has_its_shape_in_every_format(shape):
     assert width / height == pytest.approx(shape.ratio, abs=2e-3)
 
 
-@pytest.mark.parametrize("shape", SLIDES, ids=lambda shape: shape.name)
-@pytest.mark.parametrize("count", [1, 16, 64])
-def test_a_slides_grids_are_centered_and_its_texts_within_its_margins(shape, count):
-    shown = [panel(np.ones((count, 8, 8)), (0, 1), heading=name, columns=8) for name in "ab"]
-    sheet = Sheet("A title", [CAPTION, LINK], shown, {}, shape.ratio)
+@pytest.mark.parametrize(("name", "count"), [("16:9", 1), ("16:9", 64), ("4:3", 16)])
+def test_a_slides_grids_are_centered_and_its_texts_within_its_margins(name, count):
+    shown = [panel(np.ones((count, 8, 8)), (0, 1), heading=one, columns=8) for one in "ab"]
+    sheet = Sheet("A title", [CAPTION, LINK], shown, {}, SHAPES[name].ratio)
     with drawn(sheet) as made:
         (axes,) = made.axes
         start, end = axes.get_xlim()

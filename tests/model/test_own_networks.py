@@ -91,7 +91,7 @@ class Saved:
 def sizes():
     """Yield every case in a small size, and three in full size."""
     for name in CASES:
-        marks = pytest.mark.slow if name in ("float16", "float64") else ()
+        marks = pytest.mark.slow if name in ("float16", "bfloat16", "float64") else ()
         yield pytest.param((name, SMALL), id=name, marks=marks)
     for name in ("nested", "functional", "mixed_float16"):
         yield pytest.param((name, VGG19), id=f"{name}-full", marks=pytest.mark.slow)
