@@ -1,5 +1,6 @@
 """Isolation of tests that download: own folders, no proxies and no waits."""
 
+import atexit
 import socket
 import tempfile
 from pathlib import Path
@@ -28,8 +29,12 @@ def isolate(folder: Path, patch: pytest.MonkeyPatch) -> list[float]:
     return waits
 
 
+# Bound, so that no server of a test in another process gets the port; nobody listens.
+CLOSED = socket.socket()
+CLOSED.bind(("127.0.0.1", 0))
+atexit.register(CLOSED.close)
+
+
 def closed_address() -> str:
     """Return an address that refuses connections."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}/weights.h5"
+    return f"http://127.0.0.1:{CLOSED.getsockname()[1]}/weights.h5"
