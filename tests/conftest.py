@@ -15,8 +15,10 @@ from tests.support.weights_files import (
     write_full_weights,
     write_hollow_weights,
 )
+from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network
+from vgg_viz.model.own_networks import own_network
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import UntrainedWeights
 
@@ -70,19 +72,26 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from tests.support.truth import CheapDense  # imports Streamlit, which most tests do not need
 
     folder = tmp_path_factory.mktemp("app")
-    weights = folder / "random.h5"
-    write_full_weights(weights, UntrainedWeights(seed=7), CheapDense(7))
-    environment = {"VGG_VIZ_WEIGHTS": str(weights), "PYTHONPATH": str(REPOSITORY)}
+    file = folder / "random.h5"
+    write_full_weights(file, UntrainedWeights(seed=7), CheapDense(7))
+    environment = {"VGG_VIZ_WEIGHTS": str(file), "PYTHONPATH": str(REPOSITORY)}
     script = "tests/support/as_imagenet.py"
     with running_app(folder / "server.log", script, **environment) as address:
         yield address
-    weights.unlink()
+    file.unlink()
 
 
 @pytest.fixture
 def isolated(tmp_path, monkeypatch):
     """Let nothing be found or downloaded that the test does not provide; return the waits."""
     return isolate(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def without_trial(monkeypatch):
+    """Read no weights file in a child process first, which takes a third of a second."""
+    for module in (weights, own_network):
+        monkeypatch.setattr(module, "check_in_child", lambda source: None)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ fcntl = pytest.importorskip("fcntl", reason="there are no POSIX signals and lock
 
 PIECE = bytes(range(256)) * 1024
 NOTOP_FILE = NOTOP.name
-pytestmark = pytest.mark.usefixtures("isolated")
+pytestmark = pytest.mark.usefixtures("isolated", "without_trial")
 CHILD_SECONDS = 120  # after which a child process is killed
 
 # Obtains a weights file with another MD5; prints what it receives, and the memory that it takes.

@@ -35,7 +35,6 @@ from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import CLASS_INDEX
 from vgg_viz.model.network import import_keras
-from vgg_viz.model.own_networks import own_network
 from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import (
     FULL,
@@ -57,13 +56,6 @@ BIAS = "block1_conv1/block1_conv1_b_1:0"
 
 
 pytestmark = pytest.mark.usefixtures("isolated", "without_trial")
-
-
-@pytest.fixture
-def without_trial(monkeypatch):
-    """Read no file in a child process first, which takes a third of a second."""
-    for module in (weights, own_network):
-        monkeypatch.setattr(module, "check_in_child", lambda path: None)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from vgg_viz.ui.widgets import export_menu
 
 
 @pytest.fixture(autouse=True)
-def stand_in() -> Iterator[None]:
+def stand_in(without_trial: None) -> Iterator[None]:
     """Show a stand-in network in place of ImageNet's; a test may substitute another."""
     with network_of(StandIn()):
         yield
