@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 
-from tests.support.pages import choose, heading, open_page, shown, texts
+from tests.support.pages import choose, heading, open_page, press, shown, texts
 from vgg_viz.ui.page import errors, header, process, tour_panel
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.views import filters_view
@@ -35,8 +35,7 @@ def test_an_error_shows_a_message_and_logs_the_traceback(monkeypatch, caplog, pl
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
     assert "/srv/secret" in caplog.text
-    page.button(key="try-again").click().run()
-    assert not page.exception
+    press(page, "try-again")
     assert not page.error
     assert heading(page) == "Filters of block1_conv1"
 
@@ -51,8 +50,7 @@ def test_the_view_is_unchanged_after_an_error(monkeypatch):
         page.run()
         assert error_messages(page) == [errors.MESSAGE]
         assert not page.slider
-    page.button(key="try-again").click().run()
-    assert not page.exception
+    press(page, "try-again")
     assert texts(page) == before
     assert [slider.value for slider in page.slider] == [12, 2]
     assert shown(page, "colors") == "magma"
@@ -63,8 +61,7 @@ def test_an_error_in_a_callback_shows_the_message_and_keeps_the_page(monkeypatch
     before = texts(page)
     with monkeypatch.context() as patch:
         patch.setattr(mode.state, "change", fail)
-        page.button(key="lecture-switch").click().run()
-    assert not page.exception
+        press(page, "lecture-switch")
     assert error_messages(page) == [errors.MESSAGE]
     assert texts(page) == before
     [record] = [record for record in caplog.records if record.name == errors.__name__]

@@ -175,16 +175,6 @@ def test_switch_ablates_and_restores_the_chosen_map():
     assert read(link_of(page))["ablated"] == (5, 30)
 
 
-def test_late_value_of_an_outdated_switch_is_ignored():
-    page = open_page(**MAPS, maps="4", channel="12")
-    late = page._tree.get_widget_states()
-    choose(page, "ablated", (12,))
-    page._run(late)
-    assert not page.exception
-    assert read(link_of(page))["ablated"] == (12,)
-    assert page.toggle[0].value
-
-
 def test_at_most_16_maps_are_ablated():
     several = ",".join(map(str, range(1, 17)))
     page = open_page(**MAPS, maps="4", channel="20", ablated=several)
@@ -277,14 +267,6 @@ def test_ablating_a_map_diverges_from_a_tour_step_and_shows_the_pair():
     assert "maps-mosaic" not in payloads(page)
     assert len(grids(page)) == 2
     assert "Later layer" in [one.label for one in page.sidebar.selectbox]
-
-
-def test_comparison_with_another_picture_ablates_nothing():
-    page = open_page(**ABLATED, compare="Another picture", channel="5")
-    assert not grids(page)
-    assert not [*page.toggle, *page.text_input]
-    choose(page, "compare", "none")
-    assert len(grids(page)) == 2
 
 
 EARLIER = {"view": "maps", "layer": "block4_conv1", "ablated": "5,12", "ablated_in": LAYER.name}

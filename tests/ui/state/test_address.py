@@ -156,23 +156,6 @@ def test_invalid_values_leave_the_page_as_without_them(turn, base):
     assert fingerprint(page) == sound
 
 
-@pytest.mark.parametrize(
-    ("base", "name", "most"),
-    [
-        ({"view": "Filters"}, "filters", 64),
-        ({"view": "Feature maps"}, "maps", 64),
-        ({"view": "Feature maps"}, "channel", 64),
-        ({"view": "Blocks", "blocks": "5", "beside": "true"}, "filter_channel", 64),
-        ({"view": "Feature maps", "layer": "16 · block5_conv4", "channel": "3"}, "row", 14),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_number_that_is_too_large_is_limited_to_the_largest(base, name, most):
-    page = open_page(**base, **{name: "99999"})
-    assert controls_of(page)[name].value == most
-    assert not page.error
-
-
 OTHERS = {"layer[]": "5", "VIEW": "Blocks", "source": "newsletter", "channel": "email", "": "1"}
 
 

@@ -14,7 +14,6 @@ from tests.support.pages import (
     network_of,
     open_page,
     payloads,
-    shown,
     texts,
     unpacked,
 )
@@ -246,13 +245,6 @@ def test_a_file_of_convolutions_alone_offers_no_retry(tmp_path):
     (info,) = page.info
     assert "weights of convolutions\\.h5 end with the convolutions" in info.value
     assert not [button for button in page.button if button.label == "Retry"]
-
-
-def test_invalid_class_in_a_link_falls_back_to_the_most_likely():
-    page = open_page(**PREDICTION, **{"class": "1000"})
-    assert page.warning
-    assert shown(page, "class") is None
-    assert listed(page)[0]["chosen"]
 
 
 def test_overflow_is_reported_in_a_sentence(monkeypatch):

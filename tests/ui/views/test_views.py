@@ -27,16 +27,6 @@ def test_every_view_opens_from_its_link_without_a_notice(view):
     assert ("ImageNet ·" in texts(page)) == VIEWS[view].shows_network
 
 
-@pytest.mark.parametrize("layer", VGG19.conv_layers[::5], ids=lambda layer: layer.name)
-def test_every_layer_has_filters_and_maps(layer):
-    filters = open_page(view="filters", layer=layer.name)
-    assert f"8 of {layer.filters} filters" in texts(filters)
-    assert f"{min(8, layer.channels)} of {layer.channels} channels" in texts(filters)
-    maps = open_page(view="maps", layer=layer.name)
-    assert f"64 of {layer.filters} maps shown" in texts(maps)
-    assert layer.name in choose(maps, "tab", "model").code[0].value
-
-
 def test_only_the_maps_mosaic_follows_the_chosen_map():
     in_blocks = open_page(view="blocks", blocks="3", channel="5")
     in_maps = open_page(view="maps", layer=VGG19.block_ends[2].name, channel="5")

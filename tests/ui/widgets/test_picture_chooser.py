@@ -7,10 +7,9 @@ from PIL import Image
 
 from tests.support import hostile
 from tests.support.image_files import encode, noise, photo
-from tests.support.pages import choose, held_bytes, open_page, payloads, texts, upload
+from tests.support.pages import choose, held_bytes, open_page, texts, upload
 from tests.support.truth import MAPS
 from vgg_viz.downloads.fetching import FileUnavailable
-from vgg_viz.fields import PICTURES
 from vgg_viz.ui.widgets import picture_files
 
 
@@ -62,12 +61,6 @@ def test_a_photo_from_the_camera_is_shown():
     assert "Your photo (stretched)" in texts(page)
 
 
-def test_the_robin_is_downloaded_when_chosen(monkeypatch, tmp_path):
-    (tmp_path / "bird.jpg").write_bytes(photo("brown", "JPEG"))
-    monkeypatch.setattr(picture_files, "download", lambda *_, **__: tmp_path / "bird.jpg")
-    assert "Robin (stretched)" in texts(open_page(view="Feature maps", picture="Robin"))
-
-
 def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
     tries = []
 
@@ -114,12 +107,6 @@ def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):
     assert "Robin (stretched)" in texts(page)
 
 
-def test_every_sample_can_be_chosen():
-    page = open_page(view="Architecture")
-    for name in list(PICTURES)[:8]:
-        assert f"{PICTURES[name].label}, as VGG19 sees it" in texts(choose(page, "picture", name))
-
-
 def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
     page = open_page(view="Architecture", picture="Your own")
     groups = (hostile.formats, hostile.profiles, hostile.truncated, hostile.other_kinds)
@@ -150,13 +137,3 @@ def test_a_session_keeps_neither_feature_maps_nor_the_file():
     assert "Strongest contributors" in texts(page)
     # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
     assert held_bytes(page) < 1_000_000
-
-
-def test_an_upload_with_a_samples_name_is_not_that_sample():
-    page = open_page(**MAPS, picture="Bricks", maps="1")
-    bricks = payloads(page)["maps-mosaic"]
-    choose(page, "picture", "own")
-    upload(page, encode(noise(224, 224), "PNG"), "sample bricks")
-    assert "Your picture" in texts(page)
-    assert payloads(page)["maps-mosaic"] != bricks
-    assert payloads(choose(page, "picture", "bricks"))["maps-mosaic"] == bricks
