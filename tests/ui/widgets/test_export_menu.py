@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from tests.export.test_scripts import assert_complete, parameter
 from tests.support.pages import captions, choose, open_page
@@ -28,6 +30,7 @@ from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
+from vgg_viz.ui import state
 from vgg_viz.ui.parts.ablation_section import TILES
 from vgg_viz.ui.parts.comparison import make_pair
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -238,6 +241,22 @@ def test_files_are_encoded_on_request_and_links_lack_the_viewers_own_picture(own
     assert [button.label for button in page.get("download_button")] == labels
     note = "The files link to this view; the link does not include your own picture."
     assert (note in captions(page)) == own
+
+
+def test_a_file_is_made_from_the_values_that_the_page_showed(monkeypatch, caplog):
+    given = {}
+    monkeypatch.setattr(
+        st, "download_button", lambda label, data, *_, **__: given.setdefault(label, data)
+    )
+    read = ("layer", "maps", "tour")
+    monkeypatch.setattr(export_menu, "open_file", lambda *_: [state.value(name) for name in read])
+    page = open_page(**MAPS, maps="9", tour="8")
+    choose(page, "export-maps", True)
+    with ThreadPoolExecutor() as threads:
+        shown = threads.submit(given[FORMATS["png"].label]).result()
+    assert shown == [LAYER.name, 9, 8]
+    names = {record.threadName for record in caplog.records}
+    assert names <= {"MainThread"}  # Streamlit would warn of a state that all viewers share
 
 
 def test_names_are_replaced_by_ids_or_numbers(monkeypatch):

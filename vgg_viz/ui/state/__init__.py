@@ -37,3 +37,4 @@ from vgg_viz.ui.state.values import shows_own_picture as shows_own_picture
 from vgg_viz.ui.state.values import sync as sync
 from vgg_viz.ui.state.values import value as value
 from vgg_viz.ui.state.values import was_chosen as was_chosen
+from vgg_viz.ui.state.values import with_values_of_now as with_values_of_now

@@ -10,10 +10,11 @@ picture only while the step is shown.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -25,6 +26,8 @@ from vgg_viz.passed_on_links import PassedOnLink, read_passed_on
 
 KEY = "view-values"
 MAX_KNOWN_URLS = 20
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -79,6 +82,10 @@ class View:
         self.address = address
         others = [url for url in self.known_urls if url != address]
         self.known_urls = [*others, address][-MAX_KNOWN_URLS:]
+
+
+# Values that a function reads which runs outside of the viewer's script runs.
+_of_then: ContextVar[View | None] = ContextVar("values-of-then", default=None)
 
 
 class Binding(TypedDict):
@@ -153,6 +160,24 @@ def is_on(key: str) -> bool:
 def was_chosen(key: str) -> bool:
     """Return whether the viewer set this field on the page, rather than by opening a link."""
     return key in _view().chosen
+
+
+def with_values_of_now(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Return a function that reads the values of now, whenever and in whichever thread it runs.
+
+    It is for exports. Outside of script runs, Streamlit has one state of default values for all
+    viewers, and logs a warning whenever it is read.
+    """
+    view = replace(_view())
+
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        token = _of_then.set(view)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _of_then.reset(token)
+
+    return call
 
 
 def shows_own_picture() -> bool:
@@ -364,6 +389,8 @@ def ablation_after(changes: Mapping[str, Value], shown: Mapping[str, Value]) -> 
 
 
 def _view() -> View:
+    if of_then := _of_then.get():
+        return of_then
     # One look-up: a run makes sixty, and each locks the session.
     view: View | None = st.session_state.get(KEY)
     if view is None:

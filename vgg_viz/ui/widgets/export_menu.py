@@ -57,7 +57,7 @@ def offer(
                 continue
             st.download_button(
                 file_format.label,
-                partial(open_file, file_format, export),
+                partial(state.with_values_of_now(open_file), file_format, export),
                 file_format.file_name(title, shape),
                 file_format.mime,
                 key=f"export-{name}-{file_format.name}",
@@ -87,7 +87,7 @@ def offer_file(name: str, title: str, kind: str, content: Callable[[], bytes]) -
     file_format = FORMATS[kind]
     st.download_button(
         kind.upper(),
-        lambda: io.BytesIO(content()),
+        state.with_values_of_now(lambda: io.BytesIO(content())),
         file_format.file_name(title),
         file_format.mime,
         key=f"save-{kind}-{name}",
