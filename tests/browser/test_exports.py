@@ -87,8 +87,10 @@ def test_a_file_that_the_server_does_not_make_is_said_in_the_pages_words(open_pa
 
 @pytest.mark.parametrize("size", [{"width": 1366, "height": 768}, {"width": 390, "height": 844}])
 def test_the_menu_shows_all_its_files_at_once(visit, size):
-    page = visit("view=maps&maps=4", viewport=size)
-    page.get_by_role("button", name="Export").click()
+    page = visit("view=maps&channel=12&row=20&column=30", viewport=size)
+    menu = page.get_by_role("button", name="Export")
+    menu.evaluate("(menu) => menu.scrollIntoView({ block: 'center' })")
+    menu.click()
     for button in BUTTONS:
         expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=0.999)
 
