@@ -248,9 +248,10 @@ def line_plot(
         },
     }
     rule = {
-        "data": {"values": [] if marked is None else [{"x": marked}]},
+        "data": {"values": [{"x": marked}]},
         "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888"},  # light and dark
         "encoding": {"x": {**x, "field": "x"}},
     }
-    description = f"{y_title} by {x_title}"
-    return {"height": LINES_HEIGHT, "description": description, "layer": [lines, rule]}
+    # Without a line there is no layer: an empty one would be an image without a name.
+    layers = [lines] if marked is None else [lines, rule]
+    return {"height": LINES_HEIGHT, "description": f"{y_title} by {x_title}", "layer": layers}
