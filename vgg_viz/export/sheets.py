@@ -28,7 +28,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
-from vgg_viz.export.mosaic import GAP, LETTERING, LEVELS, TITLE_SPACE, TileLayout
+from vgg_viz.export.mosaic import GAP, LETTERING, TITLE_SPACE, TileLayout
 from vgg_viz.export.plain_text import (
     font,
     plain,
@@ -354,7 +354,7 @@ class _Drawing:
     def color_bar(self, scale: Scale, corner: tuple[int, int], size: float) -> float:
         """Add a color bar in a gray frame and its labels; return their bottom."""
         left, top = corner
-        factor = max(1, round(14 * size / LEVELS))
+        factor = max(1, round(14 * size / len(scale.colors)))
         levels = scale.colors[None].repeat(factor, axis=1)
         bar = np.pad(levels.repeat(round(size), axis=0), ((1, 1), (1, 1), (0, 0)))
         bar[[0, -1]] = bar[:, [0, -1]] = FRAME_GRAY

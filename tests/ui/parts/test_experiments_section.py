@@ -124,6 +124,9 @@ def test_the_heatmap_of_similar_positions_shows_the_cosines(truth, offered, monk
     norms = np.linalg.norm(maps, axis=0) * np.linalg.norm(vector)
     expected = np.einsum("c,chw->hw", vector, maps) / np.where(norms > 0, norms, 1)
     np.testing.assert_allclose(drawn(page, "similar-here"), expected, atol=1e-5)
+    legend = unpacked(payloads(page)["similar-here"])[0]["legend"]
+    assert legend["labels"] == ["0", "1"]  # no cosine is negative
+    assert len(set(legend["colors"])) > 7
     (best,) = offered["similar-elsewhere"].grids()
     cells = {name: list(column) for name, column in best.table().items()}
     assert [cells[name] for name in ("row", "column", "cosine")] == [[5], [6], [0.75]]
@@ -147,6 +150,7 @@ def test_the_heatmap_of_an_occlusion_shows_the_drops(monkeypatch, offered):
     query = {name: value for name, value in CHOSEN.items() if name not in ("row", "column")}
     page = open_page(**query, picture="bricks", experiment="occlusion")
     np.testing.assert_allclose(drawn(page, "occlusion"), drops[:, :, 2], rtol=1e-6)
+    assert len(unpacked(payloads(page)["occlusion"])[0]["legend"]["labels"]) == 3
     (tiles,) = offered["occlusion"].grids()
     np.testing.assert_allclose(tiles.values[0], drops[:, :, 2], rtol=1e-6)
 

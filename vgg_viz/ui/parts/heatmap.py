@@ -8,7 +8,7 @@ from vgg_viz.ui.widgets import export_menu, grid
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
-TILE = 420  # CSS pixels
+TILE = 380  # CSS pixels
 
 
 def show(
@@ -21,10 +21,11 @@ def show(
 ) -> None:
     """Show values ``(h, w)`` in diverging colors, and the menu that exports them.
 
-    The scale ends at ``largest``, if it is given. ``key`` identifies the values for one image and
-    layer; it begins with the grid's name.
+    Without negative values, the color bar begins at zero. The scale ends at ``largest``, if it is
+    given. ``key`` identifies the values for one image and layer; it begins with the grid's name.
     """
     name, largest = str(key[0]), largest or float(np.abs(values).max()) or 1.0
+    from_zero = bool((values >= 0).all())
     tiles = Grid(
         values[None].astype(np.float32, copy=False),
         [title],
@@ -36,7 +37,8 @@ def show(
         appearance=Appearance("layer", DIVERGING),
         rectified=False,
         photograph=maps.picture.pixels,
-        scale_words="zero in the middle",
+        scale_words="scale from zero" if from_zero else "zero in the middle",
+        from_zero=from_zero,
     )
     place = grid.Placement(name, grid.ignore, largest_tile=TILE, follows=False)
     grid.show(maps.results, tiles, place)

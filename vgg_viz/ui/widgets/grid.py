@@ -50,6 +50,8 @@ class Grid(Tiles):
     # Image under every tile, RGB uint8 `(224, 224, 3)`; `key` must identify it.
     photograph: np.ndarray | None = None
     scale_words: str = ""  # what shares a color scale, where the scale's name does not say it
+    # Whether no value is negative, so that the color bar begins at zero, in the scale's middle.
+    from_zero: bool = False
 
     @property
     def limits(self) -> Limits | None:
@@ -139,7 +141,8 @@ class Grid(Tiles):
     @property
     def scale(self) -> Scale | None:
         """Color scale of all tiles, or of each if it is centered at zero; else None."""
-        return color_scale(self.appearance.color_map, self.limits, overlay=self.is_overlay)
+        scale = color_scale(self.appearance.color_map, self.limits, overlay=self.is_overlay)
+        return upper_half(scale) if scale and self.from_zero else scale
 
     def draw(self, width: int) -> tuple[np.ndarray, TileLayout]:
         """Draw the tiles in the colors of their scale, over the photograph if there is one."""
@@ -327,6 +330,11 @@ def color_scale(color_map: str, limits: Limits | None, *, overlay: bool = False)
         labels,
         mosaic.overlay_levels(color_map, *ends) if overlay else mosaic.color_levels(color_map),
     )
+
+
+def upper_half(scale: Scale) -> Scale:
+    """Return the part above zero of a color scale with zero in the middle."""
+    return Scale(("0", "", scale.labels[2]), scale.colors[len(scale.colors) // 2 :])
 
 
 def legend(scale: Scale) -> dict[str, list[str]]:
