@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
-from tests.browser import PHONE
+from tests.browser import PHONE, cases
 from tests.browser.test_pointing import LAYER, grid, tile_center
 from tests.support.reading import settle
 
@@ -139,6 +139,35 @@ def test_with_a_position_the_page_is_short_and_each_tabs_picture_is_in_sight(vis
     expect(page.locator(".st-key-ablated-before canvas")).to_be_in_viewport(ratio=0.999)
     settle(page)
     assert page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
+
+
+VALUE = f"{LAYER}&channel=12&row=20&column=30"
+TABS = {
+    "decomposition": VALUE,
+    "two ablated maps": f"{VALUE}&ablated=4,12",
+    "similar positions": f"{VALUE}&change=rotate&tab=experiments&experiment=similar",
+}
+MORE_TABS = {
+    "attribution": f"{VALUE}&back_to=input&sanity=true",
+    "to a layer": f"{VALUE}&back_to=block2_conv1",
+    "statistics": f"{VALUE}&tab=statistics",
+    "model": f"{VALUE}&tab=model",
+    "distance": f"{VALUE}&change=red&tab=experiments&experiment=distance",
+    "occlusion": f"{VALUE}&change=rotate&tab=experiments&experiment=occlusion",
+    "gratings": f"{VALUE}&change=rotate&tab=experiments&experiment=gratings",
+}
+
+
+@pytest.mark.parametrize("query", cases(TABS, MORE_TABS))
+def test_every_tab_is_short_and_its_texts_begin_at_one_line(visit, query):
+    page = visit(query, viewport=LARGE)
+    expect(page.locator(".st-key-map-tabs")).to_be_visible()
+    settle(page)
+    assert page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
+    for numbers in page.locator(".figures").all():
+        column = numbers.locator("xpath=ancestor::*[@data-testid='stVerticalBlock'][1]")
+        first = numbers.locator("dt").first
+        assert first.bounding_box()["x"] == pytest.approx(column.bounding_box()["x"], abs=1)
 
 
 def test_a_map_that_is_not_among_those_shown_is_said(visit):

@@ -182,13 +182,15 @@ def show(maps: LayerMaps) -> None:
         changes = changes_of(ablation)
         if not changes:
             return
-        show_pair(ablation, chosen_change(changes), TILES)
+        change = chosen_change(changes)
+        show_pair(ablation, change, TILES)
         left, right = st.columns(2, gap="medium")
         with left:
             show_value_drop(ablation, changes[0])
         with right:
             text_blocks.note("**Click a map** to go to the position where it changes most.")
             show_changes(changes)
+            offer_export(ablation, change)
 
 
 def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
@@ -235,8 +237,7 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
         return
-    shown_as, scale = str(state.value("shown_as")), state.choice("pair_scale", PAIR_SCALES)
-    appearance = Appearance(scale, state.choice("colors", COLOR_MAPS))
+    shown_as, appearance = chosen_form()
     pair = ablation.pair(change, count)
     columns = min(COLUMNS, len(pair.numbers)) if count == TILES else 0
     grids = [replace(each, columns=columns) for each in pair.grids(shown_as, appearance)]
@@ -254,12 +255,25 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
             follow(number)
 
     pairs.show(grids, maps.results, on_pick, NUMBERS, follows=False)
+
+
+def offer_export(ablation: AblatedMaps, change: MapChanges) -> None:
+    """Show the menu that exports what `show_pair` shows."""
+    if not change.mean.any():
+        return
+    shown_as, appearance = chosen_form()
     export_menu.offer(
         "ablation",
-        f"{change.layer.name} without {short_list(ablation.numbers)} of {maps.layer.name}",
-        lambda: ablation.pair(change, count).grids(shown_as, appearance),
-        lambda: ablation.pair(change, count).script_runs(),
+        f"{change.layer.name} without {short_list(ablation.numbers)} of {ablation.maps.layer.name}",
+        lambda: ablation.pair(change, TILES).grids(shown_as, appearance),
+        lambda: ablation.pair(change, TILES).script_runs(),
     )
+
+
+def chosen_form() -> tuple[str, Appearance]:
+    """Return the chosen form of a pair (side by side, or the difference) and its appearance."""
+    scale, colors = state.choice("pair_scale", PAIR_SCALES), state.choice("colors", COLOR_MAPS)
+    return str(state.value("shown_as")), Appearance(scale, colors)
 
 
 def open_without(step: TrailStep, source: Mapping[str, Value]) -> None:
