@@ -122,6 +122,29 @@ def test_half_of_the_main_area_is_picture(visit, view):
     page.wait_for_function(f"({SHARE})() >= 0.5")
 
 
+def test_grids_beside_each_other_begin_at_one_height(visit):
+    page = visit("tour=5", viewport=SMALL_LAPTOP)
+    headings = page.locator(".st-key-compared-pair h3")
+    heights = headings.evaluate_all("(all) => all.map((one) => one.offsetHeight)")
+    assert len(set(heights)) == 2, "expected one heading of two lines"
+    grids = page.locator(".st-key-compared-pair canvas[data-shown]")
+    expect(grids).to_have_count(2)
+    tops = grids.evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().top)")
+    assert tops[0] == pytest.approx(tops[1], abs=1)
+
+
+@pytest.mark.parametrize(
+    "step",
+    cases({"with a picture": 6, "without": 10}, {"colors": 7, "patches": 9, "pixels": 14}),
+)
+def test_next_is_in_sight_below_a_long_answer_of_a_lecture(visit, step):
+    page = visit(f"tour={step}&answer=true&lecture=true", viewport=SMALL_LAPTOP)
+    expect(page.locator(".st-key-tour-panel .stAlert")).to_be_visible()
+    for name in ("Back", "Next"):
+        button = page.locator(".st-key-tour-buttons").get_by_role("button", name=name)
+        expect(button).to_be_in_viewport(ratio=0.999)
+
+
 def test_the_photograph_is_seen_once(visit):
     page = visit("view=maps&layer=block2_conv2", viewport=LARGE)
     in_sidebar = page.locator('[data-testid="stSidebar"] [data-testid="stImage"] img')

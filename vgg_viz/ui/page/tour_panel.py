@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -62,7 +63,7 @@ def stage(view: str, tools: Callable[[], None]) -> Iterator[None]:
     with st.container(key="tour-beside" if beside else above):
         left, right = st.columns([5, 8], gap="medium") if beside else (st.container(),) * 2
     with left, st.container(border=True, key="tour-panel"):
-        panel = show_panel(tour, index, answered, tools, beside=beside)
+        panel = show_panel(tour, index, answered, tools, view)
     with right:
         yield
     # Only the view has found out which network is shown.
@@ -122,25 +123,47 @@ class Panel:
             )
 
 
+class Places(NamedTuple):
+    """Places in the tour's panel."""
+
+    words: DeltaGenerator
+    photograph: DeltaGenerator
+    buttons: DeltaGenerator
+    tools: DeltaGenerator | None = None  # below the buttons
+
+
+def beside_places(view: str) -> Places:
+    """Return the places in a panel beside the view, one below the other.
+
+    In lecture mode the photograph stands beside the tools, below the buttons: a long answer must
+    not push "Next" out of the window.
+    """
+    words = st.container()
+    if not (mode.in_lecture() and VIEWS[view].shows_picture):
+        return Places(words, st.container(), st.container())
+    buttons = st.container()
+    photograph, tools = st.columns([2, 3])
+    return Places(words, photograph, buttons, tools)
+
+
 def show_panel(
-    tour: Tour, index: int, answered: bool, tools: Callable[[], None], *, beside: bool
+    tour: Tour, index: int, answered: bool, tools: Callable[[], None], view: str
 ) -> Panel:
     """Show the tour's panel: a step's title, its text and its buttons."""
     step = tour.steps[index]
-    parts = st.columns([14, 3, 6], gap="medium") if not beside else [st.container()]
-    if beside:
-        in_row = mode.in_lecture()
-        parts += st.columns([2, 3]) if in_row else [st.container(), st.container()]
-    with parts[0]:
+    beside = VIEWS[view].shows_layer
+    places = beside_places(view) if beside else Places(*st.columns([14, 3, 6], gap="medium"))
+    with places.words:
         show_heading(tour, index)
         if tour_steps.has_diverged(step):
             show_return(tour, index)
         words = st.empty()
-    with parts[1]:
+    with places.photograph:
         photograph = st.container(key="tour-photograph").empty()
-    with parts[2]:
+    with places.buttons:
         show_buttons(tour, index, answered)
-        if mode.in_lecture():
+    if mode.in_lecture():
+        with places.tools or places.buttons:
             tools()
     panel = Panel(tour, step, answered, words, photograph)
     panel.show(tour_steps.shown_network(), settled=False)
