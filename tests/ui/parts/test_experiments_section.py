@@ -76,7 +76,7 @@ def test_experiments_do_not_run_on_ablated_maps():
 
 def test_a_line_leaves_out_what_is_no_number():
     points = [LinePoint(at, "one", y, "") for at, y in enumerate((1.0, float("nan"), 2.0))]
-    (lines, _) = line_plot(points, "x", (0, 2), "y")["layer"]
+    (lines,) = line_plot(points, "x", (0, 2), "y")["layer"]
     assert [row["x"] for row in lines["data"]["values"]] == [0, 2]
 
 
@@ -153,6 +153,7 @@ def test_the_heatmap_of_an_occlusion_shows_the_drops(monkeypatch, offered):
     assert len(unpacked(payloads(page)["occlusion"])[0]["legend"]["labels"]) == 3
     (tiles,) = offered["occlusion"].grids()
     np.testing.assert_allclose(tiles.values[0], drops[:, :, 2], rtol=1e-6)
+    assert list(tiles.table()) == ["tile", "minimum", "maximum", "mean", "variance"]
 
 
 def test_the_chart_and_the_file_of_gratings_have_the_responses(monkeypatch, tables):

@@ -45,7 +45,7 @@ def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
     with left:
         caption = predictions.caption(f"Drop of the logit of {label}, {SQUARE} × {SQUARE} pixels")
         key = (f"class-occlusion-{suffix}", predictions.key, *target.classes)
-        heatmap.show(predictions.maps, drops, label, key, caption)
+        heatmap.show(predictions.maps, drops, label, key, caption, "Occlusion of")
     with right:
         if suffix == "0":
             text_blocks.prose(TEXT)

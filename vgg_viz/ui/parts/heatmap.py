@@ -17,12 +17,14 @@ def show(
     title: str,
     key: tuple[object, ...],
     caption: str,
+    kind: str,
     largest: float = 0,
 ) -> None:
     """Show values ``(h, w)`` in diverging colors, and the menu that exports them.
 
     Without negative values, the color bar begins at zero. The scale ends at ``largest``, if it is
     given. ``key`` identifies the values for one image and layer; it begins with the grid's name.
+    The names of exported files begin with ``kind``, such as "Occlusion of".
     """
     name, largest = str(key[0]), largest or float(np.abs(values).max()) or 1.0
     from_zero = bool((values >= 0).all())
@@ -33,6 +35,7 @@ def show(
         (*key, *maps.key),
         caption=caption,
         name=name,
+        axes={"tile": [1]},
         value_range=ValueRange(-largest, largest),
         appearance=Appearance("layer", DIVERGING),
         rectified=False,
@@ -42,4 +45,4 @@ def show(
     )
     place = grid.Placement(name, grid.ignore, largest_tile=TILE, follows=False)
     grid.show(maps.results, tiles, place)
-    export_menu.offer(name, f"{name.replace('-', ' ').capitalize()} {title}", lambda: [tiles])
+    export_menu.offer(name, f"{kind} {title}", lambda: [tiles])

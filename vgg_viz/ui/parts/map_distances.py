@@ -87,4 +87,4 @@ def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
         st.caption(caption)
         text_blocks.note("The maps are equal in this layer.")
         return
-    heatmap.show(maps, values, maps.layer.name, (NAME, other.key), caption)
+    heatmap.show(maps, values, maps.layer.name, (NAME, other.key), caption, "Distance in")

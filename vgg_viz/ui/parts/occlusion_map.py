@@ -77,7 +77,7 @@ def show_map(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> None:
         f"Occlusion · {maps.layer.title} · {subject}",
     )
     title = subject if chosen.position else f"{subject}, mean"
-    heatmap.show(maps, drops, title, (NAME, chosen), caption)
+    heatmap.show(maps, drops, title, (NAME, chosen), caption, "Occlusion of")
 
 
 def show_agreement(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> None:

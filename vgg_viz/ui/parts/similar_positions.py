@@ -37,7 +37,8 @@ def show(maps: LayerMaps) -> None:
     with left:
         st.markdown("**In this image**")
         here, key = cosines(maps.values(), vector), (HERE, chosen.position)
-        heatmap.show(maps, here, maps.picture.title, key, caption(maps, chosen.position), 1)
+        title, about = maps.picture.title, caption(maps, chosen.position)
+        heatmap.show(maps, here, title, key, about, "Similar positions in", 1)
     with right:
         st.markdown("**Best match in each other image**")
         show_elsewhere(maps, vector, chosen.position)
@@ -58,6 +59,7 @@ def show_elsewhere(maps: LayerMaps, vector: np.ndarray, position: Position) -> N
         ("similar elsewhere", *maps.key, position, tuple(one.digest for one in images)),
         caption(maps, position),
         name=ELSEWHERE,
+        axes={"image_number": range(1, len(spots) + 1)},
         columns=4,
         tooltips=[[f"row {spot.row + 1}, column {spot.column + 1}"] for spot in spots],
         figures={
