@@ -84,6 +84,12 @@ def test_a_table_has_the_numbers_shown_and_the_statistics_of_every_tile():
         assert row["inactive"] == ("yes" if index == 2 else "no")
 
 
+def test_only_values_after_relu_are_active_or_inactive():
+    values = np.random.default_rng(0).normal(size=(2, 4, 4)).astype(np.float32)
+    (row, _) = read_csv(replace(panel(values), rectified=False))
+    assert list(row) == ["panel", "map", *STATISTICS[:4]]
+
+
 def test_panels_follow_one_another_and_may_have_columns_of_their_own():
     maps = panel(whole_levels(count=1), heading="猫, a")
     value = np.array([0.1, 2.5, np.nan], np.float32)

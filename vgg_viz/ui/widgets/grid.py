@@ -158,7 +158,8 @@ class Grid(Tiles):
     def table(self) -> Mapping[str, Column]:
         """Return the grid's table: numbers, figures, and the statistics of every tile.
 
-        ``active_share`` is the share of positions above zero; ``inactive``, whether there are none.
+        Of feature maps, ``active_share`` is the share of positions above zero; ``inactive``,
+        whether there are none.
         """
         found = statistics(self.values)
         return {
@@ -167,9 +168,14 @@ class Grid(Tiles):
             "maximum": found.maximum,
             "mean": found.mean,
             "variance": found.variance,
-            "active_share": found.active,
-            "inactive": ["no" if share else "yes" for share in found.active],
+            **(activity(found) if self.rectified else {}),
         }
+
+
+def activity(found: Statistics) -> Mapping[str, Column]:
+    """Return the columns of a table on active positions of each tile."""
+    inactive = ["no" if share else "yes" for share in found.active]
+    return {"active_share": found.active, "inactive": inactive}
 
 
 @dataclass(frozen=True)
