@@ -165,6 +165,8 @@ def no_data():
         values = with_values(heights.astype(kind), (value, top))
         data = tiff(values, extratags=tags)
         yield Kind(f"no data: {name} in {kind}", data, black, notes, stored)
+    nothing = tiff(np.full((ROWS, COLUMNS), np.nan, "f4"))
+    yield Kind("no data anywhere", nothing, 0 * GRAY, ("no pixel holds data",))
     data = tiff(with_values(scaled(200, 1200, "i2"), (-32768, top)), photometric="miniswhite")
     inverted, stored = with_values(255 - GRAY, (0, top)), with_values(255 - stored, (0, top))
     notes = ("values from 200 to 1,200 stretched to white and black",)

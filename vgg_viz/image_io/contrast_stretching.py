@@ -58,9 +58,12 @@ class Contrast:
     stretched: ValueRange | None
     defined_by_type: bool  # whether the stored range follows from the samples' type
     inverted: bool  # whether small values are white
+    is_empty: bool = False  # whether no pixel holds data, so that all are black
 
     def note(self, *, as_stored: bool) -> str | None:
         """Return a note on the range for the caption, or ``None`` if it follows from the type."""
+        if self.is_empty:
+            return "no pixel holds data"
         if not self.stretched and self.defined_by_type:
             return None
         stretched = None if as_stored else self.stretched
@@ -73,6 +76,9 @@ def contrast_of(samples: Samples, present: np.ndarray | None) -> Contrast:
     """Choose black and white points; missing rows, no-data and transparent pixels do not count."""
     rows = np.arange(len(samples.values)) if present is None else np.flatnonzero(present)
     smallest, largest, lower, upper = _extrema(samples, rows)
+    is_empty = samples.alpha is None and smallest > largest
+    if smallest > largest:
+        smallest = largest = 0.0
     if samples.white is not None:
         stored, defined = ValueRange(0.0, samples.white), True
     else:
@@ -86,11 +92,15 @@ def contrast_of(samples: Samples, present: np.ndarray | None) -> Contrast:
     changes = upper > lower and (small or not defined) and stretched != stored
     if samples.white == 255:  # 8 bits are shown as they are
         changes = False
-    return Contrast(stored, stretched if changes else None, defined, samples.inverted)
+    stretched_range = stretched if changes else None
+    return Contrast(stored, stretched_range, defined, samples.inverted, is_empty)
 
 
 def _extrema(samples: Samples, rows: np.ndarray) -> tuple[float, float, float, float]:
-    """Return the smallest and the largest value in some rows, then both without outliers."""
+    """Return the smallest and the largest value in some rows, then both without outliers.
+
+    Infinity and minus infinity mean that there is none.
+    """
     smallest, largest = np.inf, -np.inf
     for row in rows:  # row by row, to save memory
         visible = _visible_values(samples, [row])
@@ -98,7 +108,7 @@ def _extrema(samples: Samples, rows: np.ndarray) -> tuple[float, float, float, f
             smallest = min(smallest, float(visible.min()))
             largest = max(largest, float(visible.max()))
     if smallest > largest:
-        return 0.0, 0.0, 0.0, 0.0
+        return np.inf, -np.inf, 0.0, 0.0
     lower, upper = smallest, largest
     step = max(1, round((samples.values.size / _SAMPLE_SIZE) ** 0.5))
     visible = _visible_values(samples, list(rows[::step]), step)
