@@ -10,6 +10,7 @@ from tests.support.reading import listening, settle
 
 pytestmark = pytest.mark.browser
 
+LARGE = {"width": 1366, "height": 768}
 SMALL_LAPTOP = {"width": 1024, "height": 768}
 TABLET = {"width": 800, "height": 600}
 PHONE = {"width": 390, "height": 844}
@@ -51,6 +52,18 @@ def overlapping(buttons: Locator) -> list[str]:
 
 def header_buttons(page: Page) -> Locator:
     return page.locator('.st-key-page-tools button, [class*="st-key-view"] button')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [LARGE, SMALL_LAPTOP])
+def test_the_sign_of_a_run_covers_no_button(open_page, size):
+    page = open_page("view=prediction&occlusion=true", settled=False, viewport=size)
+    expect(page.locator(".classes button").first).to_be_visible()
+    sign = page.get_by_test_id("stStatusWidget")
+    expect(sign).to_be_visible()
+    buttons = header_buttons(page)
+    assert buttons.count() > 9
+    assert overlapping(buttons.or_(sign)) == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +126,6 @@ SHARE = """() => {
     look(document.body);
     return area / (main.width * innerHeight);
 }"""
-LARGE = {"width": 1366, "height": 768}
 
 
 @pytest.mark.parametrize("view", ["filters", "maps", "visualization", "blocks"])
