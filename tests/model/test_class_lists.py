@@ -44,6 +44,9 @@ FORMS = {
         json.dumps({id_: [n, name] for n, (id_, name) in enumerate(SHUFFLED, 1)}),
         True,
     ),
+    "numbered": (text(*(f"{n}. {name}" for n, name in enumerate(NAMES, 1))), False),
+    "assigned": (text(*(f"{n} = {name}" for n, name in enumerate(NAMES))), False),
+    "assigned numbers": (text(*(f"{name} = {n}" for n, name in enumerate(NAMES))), False),
     "Lua's indices": (text(*(f"{n} {name}" for n, name in enumerate(NAMES, 1))), False),
     "background": (text("background", *NAMES), False),
     "CSV": (table(CLASSES), True),
@@ -65,6 +68,36 @@ def test_every_form_of_a_list_is_read_alike(form):
     content, with_ids = FORMS[form]
     expected = [*zip(IDS if with_ids else NONE, NAMES, strict=True)]
     assert read_class_list(content.encode(), 1000) == expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cat", "dog (small)", "bird"),
+        ("lemon (ripe)", "lemon (raw)", "lime (ripe)"),
+        ("cat", "dog", "-"),
+        ("Boeing 737", "Boeing 747"),
+        ("7-spot ladybird", "14-spot ladybird"),
+    ],
+)
+def test_a_few_names_are_read_as_they_are(names):
+    found = read_class_list(text(*names).encode(), len(names))
+    assert [name for _, name in found] == [*names]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        text("- cat", "- dog"),
+        text("'cat',", "'dog',"),
+        '[{"name": "cat"}, {"name": "dog"}]',
+        '{"0": {"name": "cat"}, "1": {"name": "dog"}}',
+        text("<li>cat</li>", "<li>dog</li>"),
+    ],
+)
+def test_the_syntax_of_a_short_list_is_refused(content):
+    with pytest.raises(ValueError, match=r"^expected names, got lines that all "):
+        read_class_list(content.encode(), 2)
 
 
 def test_ids_and_numbers_alone_are_names():

@@ -54,14 +54,17 @@ _INDEX, _ID = re.compile("[0-9]{1,4}"), re.compile("n[0-9]{8}")
 _LITERAL = re.compile(r"\s*(?:\w+\s*=\s*)?([{\[].*)", re.S)  # also assigned to a variable
 # Lines without delimiters; the first form that all lines have counts.
 _FORMS = (
-    re.compile(r"(?:(n[0-9]{8})[\s:]+)?([0-9]{1,4})[\s:]+(?:(n[0-9]{8})[\s:]+)?(.+)"),
-    re.compile(r"(.+):\s*([0-9]{1,4})"),
+    re.compile(
+        r"(?:(n[0-9]{8})[\s:]+)?([0-9]{1,4})(?:\s*=\s*|[.)]\s+|[\s:]+)(?:(n[0-9]{8})[\s:]+)?(.+)"
+    ),
+    re.compile(r"(.*\S)\s*[:=]\s*([0-9]{1,4})"),
     re.compile(r"(?:(n[0-9]{8})[\s:]+)?(.*)"),
 )
 _BACKGROUND = {"background", "dummy"}  # class 0 of networks with 1,001 classes
 _DEVKIT = ("kit fox", "English setter")  # its first classes
 # Signs of a syntax that was not understood, where all names begin or end with one of them.
 _SYNTAX = "\"'`,;:{}[]()<>|-*"
+_FEW = 10  # of which all have the signs, also the first and the last
 _REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 _log = logging.getLogger(__name__)
@@ -286,8 +289,17 @@ def _in_order(classes: list[_Class]) -> list[_Class]:
 
 
 def _check_syntax(names: Sequence[str]) -> None:
-    """Raise a ``ValueError`` if all names, but the first and last, share a sign of a syntax."""
+    """Raise a ``ValueError`` if all names, but the first and last of many, share a syntax's sign.
+
+    A bracket that closes one within the name, as in "lemon (ripe)", is no sign.
+    """
+    inner = names if len(names) <= _FEW else names[1:-1]
     for position, word in ((0, "begin"), (-1, "end")):
-        signs = {name[position] for name in names[1:-1]}
+        signs = {"" if position and _closes(name) else name[position] for name in inner}
         if len(signs) == 1 and signs <= set(_SYNTAX):
             raise ValueError(f"expected names, got lines that all {word} with {signs.pop()}")
+
+
+def _closes(name: str) -> bool:
+    """Return whether a name ends with a bracket that opens within it."""
+    return any(name.endswith(end) and begin in name[1:] for begin, end in ("()", "[]", "{}", "<>"))
