@@ -83,5 +83,4 @@ def resolve(place: str) -> Callable[..., Any]:
     3.0
     """
     module, _, function = place.partition(":")
-    resolved: Callable[..., Any] = getattr(import_module(module), function)
-    return resolved
+    return getattr(import_module(module), function)

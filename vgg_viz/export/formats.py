@@ -68,8 +68,7 @@ class ExportFormat(Option):
 
     def encode(self, export: Export) -> bytes:
         """Return the bytes of the file that holds an export in this format."""
-        content: bytes = resolve(self.function)(export)
-        return content
+        return resolve(self.function)(export)
 
 
 FORMATS: Mapping[str, ExportFormat] = by_name(

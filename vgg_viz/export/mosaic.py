@@ -173,8 +173,7 @@ def color_tiles(tiles: Iterable[np.ndarray], side: Callable[[int], int]) -> np.n
 def _resized(tile: np.ndarray, side: int) -> np.ndarray:
     if side >= tile.shape[1]:
         return enlarge(tile, side // tile.shape[1])
-    smaller: np.ndarray = np.rint(shrink(tile.astype(np.float32), side)).astype(np.uint8)
-    return smaller
+    return np.rint(shrink(tile.astype(np.float32), side)).astype(np.uint8)
 
 
 def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,8 +194,7 @@ def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def is_flat(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return whether tiles with these smallest and largest values are constant, within rounding."""
     largest = np.maximum(np.abs(low), np.abs(high))
-    flat: np.ndarray = (high - low) <= 4 * np.finfo(np.float32).eps * largest
-    return flat
+    return (high - low) <= 4 * np.finfo(np.float32).eps * largest
 
 
 def scale_tiles(tiles: np.ndarray, limits: Limits | None = None, side: int = 0) -> ScaledTiles:

@@ -127,8 +127,7 @@ def _visible_values(samples: Samples, rows: Sequence[int], step: int = 1) -> np.
     values = samples.values[rows, ::step]
     if samples.alpha is not None:
         values = values[samples.alpha[rows, ::step] > 0]
-    visible: np.ndarray = values[samples.measured(values)]
-    return visible
+    return values[samples.measured(values)]
 
 
 def eight_bits(samples: Samples, value_range: ValueRange) -> np.ndarray:

@@ -107,8 +107,7 @@ def max_pool(maps: np.ndarray) -> np.ndarray:
     height, width = (side // POOL_SIDE * POOL_SIDE for side in maps.shape[1:])
     top, bottom = (maps[:, start:height:POOL_SIDE, :width] for start in range(POOL_SIDE))
     rows = np.maximum(top, bottom)
-    pooled: np.ndarray = np.maximum(rows[:, :, ::POOL_SIDE], rows[:, :, 1::POOL_SIDE])
-    return pooled
+    return np.maximum(rows[:, :, ::POOL_SIDE], rows[:, :, 1::POOL_SIDE])
 
 
 def _patch(maps: np.ndarray, row: int, column: int) -> np.ndarray:

@@ -111,8 +111,7 @@ class StoredDense:
             self._check_unchanged()
         if kernel is None:
             with hdf5_layers(self._weights.path) as layers:
-                read: np.ndarray = arrays_of(layers, layer)[0].astype(np.float32)[rows]
-                return read
+                return arrays_of(layers, layer)[0].astype(np.float32)[rows]
         return kernel[rows].astype(np.float32, copy=False)
 
     def bias(self, layer: DenseLayer) -> np.ndarray:

@@ -62,8 +62,7 @@ def import_keras() -> ModuleType:
 
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
-    module: ModuleType = keras
-    return module
+    return keras
 
 
 def network_input(pixels: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:

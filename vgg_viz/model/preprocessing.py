@@ -44,13 +44,11 @@ class PreprocessingOption(Option):
         import numpy as np
 
         levels = self.reorder(values.astype(np.float64)) * self.scale + np.array(self.mean)
-        pixels: np.ndarray = np.rint(levels).clip(0, 255).astype(np.uint8)
-        return pixels
+        return np.rint(levels).clip(0, 255).astype(np.uint8)
 
     def backward(self, gradient: np.ndarray) -> np.ndarray:
         """Compute the gradient of RGB pixels from that of the network's input, ``(…, 3)``."""
-        reordered: np.ndarray = self.reorder(gradient) / gradient.dtype.type(self.scale)
-        return reordered
+        return self.reorder(gradient) / gradient.dtype.type(self.scale)
 
     def reorder(self, values: np.ndarray) -> np.ndarray:
         """Reorder the last axis from red, green, blue to the input's channels, or back."""

@@ -73,8 +73,7 @@ class Cache:
         while True:
             with self._lock:
                 if key in self._entries:
-                    value: Value = self._touch(key)
-                    return value
+                    return self._touch(key)
                 running = self._running.get(key)
                 if running is None:
                     mine: Future[None] = Future()

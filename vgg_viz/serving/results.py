@@ -237,8 +237,7 @@ class Results:
             return get()
         if key not in self._held:
             self._held[key] = get()
-        held: Value = self._held[key]
-        return held
+        return self._held[key]
 
     @contextmanager
     def _reading(self, dense: AnyHead | None) -> Iterator[None]:
@@ -283,8 +282,7 @@ class Results:
                     while perf_counter() < end:
                         fraction = next(job)
                 except StopIteration as stopped:
-                    result: Value = stopped.value
-                    return result
+                    return stopped.value
             after_slice()
 
     def _filters(self, weights: Weights, layer_name: str) -> np.ndarray:

@@ -218,8 +218,7 @@ def fractions(
         try:
             intermediate = next(work)
         except StopIteration as stopped:
-            result: Value = stopped.value
-            return result
+            return stopped.value
         if isinstance(intermediate, Attribution):
             report(intermediate)
         else:
@@ -309,8 +308,7 @@ class AttributionPass:
         return self.layers.value(self.last, padded_input(self.last, x), channels)
 
     def _bias(self, stage: Stage) -> np.ndarray:
-        bias: np.ndarray = self.layers.weights(stage.layer)[1].numpy()
-        return bias
+        return self.layers.weights(stage.layer)[1].numpy()
 
 
 def bias_term(gradient: Tensor, bias: np.ndarray) -> float:

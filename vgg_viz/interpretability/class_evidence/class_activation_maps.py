@@ -17,17 +17,14 @@ def grad_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     >>> grad_cam(maps, gradients).tolist()
     [[2.0, 4.0]]
     """
-    cam: np.ndarray = np.tensordot(gradients.mean(axis=(1, 2)), maps, 1)
-    return cam
+    return np.tensordot(gradients.mean(axis=(1, 2)), maps, 1)
 
 
 def hires_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Compute HiResCAM: activation × gradient, summed over a layer's maps."""
-    cam: np.ndarray = (maps * gradients).sum(axis=0)
-    return cam
+    return (maps * gradients).sum(axis=0)
 
 
 def layer_cam(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Compute LayerCAM: activation × positive part of the gradient, summed over a layer's maps."""
-    cam: np.ndarray = (maps * np.maximum(gradients, 0)).sum(axis=0)
-    return cam
+    return (maps * np.maximum(gradients, 0)).sum(axis=0)

@@ -45,16 +45,13 @@ class Prediction:
     def probabilities(self) -> np.ndarray:
         """Softmax or sigmoid of the logits, float64 ``(classes,)``."""
         if self.output == "sigmoid":
-            sigmoid: np.ndarray = np.exp(-np.logaddexp(0, -self.logits.astype(np.float64)))
-            return sigmoid
+            return np.exp(-np.logaddexp(0, -self.logits.astype(np.float64)))
         exponentials = np.exp(self.logits.astype(np.float64) - self.logits.max())
-        probabilities: np.ndarray = exponentials / exponentials.sum()
-        return probabilities
+        return exponentials / exponentials.sum()
 
     def most_likely(self, count: int) -> list[int]:
         """Return the indices of the classes with the largest logits, largest first."""
-        order: list[int] = np.argsort(-self.logits, kind="stable")[:count].tolist()
-        return order
+        return np.argsort(-self.logits, kind="stable")[:count].tolist()
 
 
 @dataclass(frozen=True)

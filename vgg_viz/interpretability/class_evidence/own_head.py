@@ -80,8 +80,7 @@ def _(head: OwnHead, maps: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 @evidence.logits_of.register
 def _(head: OwnHead, copies: np.ndarray) -> np.ndarray:
-    logits: np.ndarray = head.logits(tf.constant(np.moveaxis(copies, 1, -1))).numpy()
-    return logits
+    return head.logits(tf.constant(np.moveaxis(copies, 1, -1))).numpy()
 
 
 @evidence.logits_gradient.register

@@ -28,8 +28,7 @@ def pixel_attribution(
     gradient = yield from pixel_gradient(network, dense, pixels, weigh)
     preprocessing = PREPROCESSINGS[network.preprocessing]
     values = preprocessing.reorder(preprocessing.apply(pixels)) * preprocessing.scale
-    products: np.ndarray = (values * gradient).sum(axis=-1)
-    return products
+    return (values * gradient).sum(axis=-1)
 
 
 def pixel_gradient(

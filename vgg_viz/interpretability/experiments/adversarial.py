@@ -58,8 +58,7 @@ def toward(target: int, prediction: Prediction) -> np.ndarray:
 def magnified(original: np.ndarray, changed: np.ndarray, epsilon: int) -> np.ndarray:
     """Draw the difference of two images, RGB uint8; mid-gray is no change, black and white most."""
     difference = changed.astype(np.int16) - original
-    drawn: np.ndarray = np.rint(128 + difference * magnification(epsilon)).astype(np.uint8)
-    return drawn
+    return np.rint(128 + difference * magnification(epsilon)).astype(np.uint8)
 
 
 def magnification(epsilon: int) -> float:

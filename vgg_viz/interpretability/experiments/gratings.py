@@ -71,5 +71,4 @@ def values(network: Network, stages: list[Stage], patterns: np.ndarray) -> np.nd
         x = operations.forward(stage, padded_input(stage, x))
     kernel, bias = operations.weights(stages[-1].layer)
     found = tf.nn.conv2d(padded_input(stages[-1], x), kernel, 1, "VALID") + bias
-    summed: np.ndarray = found.numpy()[:, 0, 0]
-    return summed
+    return found.numpy()[:, 0, 0]

@@ -169,8 +169,7 @@ def nearest_outside(pixels: np.ndarray, rows: slice, columns: slice) -> np.ndarr
         distances.append(np.where(exists, distance, height + width))
         colors.append(pixels[np.clip(there, 0, height - 1), np.clip(at, 0, width - 1)])
     nearest = np.argmin(distances, axis=0)
-    found: np.ndarray = np.take_along_axis(np.stack(colors), nearest[None, :, :, None], axis=0)[0]
-    return found
+    return np.take_along_axis(np.stack(colors), nearest[None, :, :, None], axis=0)[0]
 
 
 def shuffle_tiles(pixels: np.ndarray, amount: int) -> np.ndarray:
@@ -221,5 +220,4 @@ def blend(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
 
 def to_pixels(values: np.ndarray) -> np.ndarray:
     """Round values and limit them to 0 to 255, as uint8."""
-    limited: np.ndarray = np.rint(values).clip(0, 255).astype(np.uint8)
-    return limited
+    return np.rint(values).clip(0, 255).astype(np.uint8)

@@ -57,13 +57,11 @@ def map_distance(first: np.ndarray, second: np.ndarray) -> MapDistance:
 def _scaled(maps: np.ndarray) -> np.ndarray:
     """Divide by the largest absolute value, so that no square overflows or vanishes."""
     largest = np.abs(maps).max()
-    scaled: np.ndarray = maps / largest if largest > 0 else maps
-    return scaled
+    return maps / largest if largest > 0 else maps
 
 
 def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    product: np.ndarray = np.einsum("chw,chw->hw", first, second).astype(np.float64)
-    return product
+    return np.einsum("chw,chw->hw", first, second).astype(np.float64)
 
 
 def distances_by_layer(

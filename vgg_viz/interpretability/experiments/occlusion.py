@@ -145,5 +145,4 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
     """Return the rank of each value, from 1; equal values share the mean of their ranks."""
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks: np.ndarray = (ends - (counts - 1) / 2)[index]
-    return ranks
+    return (ends - (counts - 1) / 2)[index]

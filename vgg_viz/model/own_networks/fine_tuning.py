@@ -53,8 +53,7 @@ def shuffled_cka(
 
 def _norm(numbers: np.ndarray, axes: Sequence[int] | None = None) -> np.ndarray:
     squares = np.square(numbers, dtype=np.float64)
-    norm: np.ndarray = np.sqrt(squares.sum(axis=None if axes is None else tuple(axes)))
-    return norm
+    return np.sqrt(squares.sum(axis=None if axes is None else tuple(axes)))
 
 
 def _ratio(change: np.ndarray, original: np.ndarray) -> np.ndarray:

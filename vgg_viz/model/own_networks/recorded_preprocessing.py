@@ -94,14 +94,12 @@ def _numbers(value: Any) -> np.ndarray:
 
 def _normalized(before: np.ndarray, layer: ConfiguredLayer) -> np.ndarray:
     mean, variance = (_numbers(layer.settings[name]) for name in ("mean", "variance"))
-    normalized: np.ndarray = (before - mean) / np.sqrt(variance)
-    return normalized
+    return (before - mean) / np.sqrt(variance)
 
 
 def _rescaled(before: np.ndarray, layer: ConfiguredLayer) -> np.ndarray:
     scale, offset = (_numbers(layer.settings[name]) for name in ("scale", "offset"))
-    rescaled: np.ndarray = before * scale + offset
-    return rescaled
+    return before * scale + offset
 
 
 def _calculated(

@@ -77,8 +77,7 @@ class Pair:
         these, others = (side.grid(self.numbers) for side in self.sides)
 
         def subtract() -> np.ndarray:
-            difference: np.ndarray = others.values - these.values
-            return difference
+            return others.values - these.values
 
         key = ("difference", these.key, others.key)
         results = self.sides[0].results

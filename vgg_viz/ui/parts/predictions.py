@@ -92,8 +92,7 @@ class Predictions:
         if not function:  # ablation needs no gradient
             return self.logit_drop_by_position()[:, :, class_index]
         gradients = self.gradient(class_index).values
-        evidence_map: np.ndarray = resolve(function)(self.maps.values(), gradients)
-        return evidence_map
+        return resolve(function)(self.maps.values(), gradients)
 
     def map_effects(self, target: ClassTarget) -> np.ndarray:
         """Return how much the target's logit drops when each map is ablated, float32 (512,).

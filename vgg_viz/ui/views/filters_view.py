@@ -198,5 +198,4 @@ def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGri
 def largest_weights(results: Results, weights: Weights, layer: ConvLayer) -> np.ndarray:
     """Return the largest absolute weight of each filter of a layer, float32 ``(filters,)``."""
     kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
-    largest: np.ndarray = np.abs(kernels).max(axis=(1, 2, 3))
-    return largest
+    return np.abs(kernels).max(axis=(1, 2, 3))
