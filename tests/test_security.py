@@ -50,7 +50,7 @@ UI_FILES = {
     },
     "ui/widgets/picture_chooser.py": {
         "file.read_bytes()",
-        "picture_files.gallery().picture(name).open(wanted)",  # no file: a decoded picture
+        "picture_files.gallery().picture(choice).open(wanted)",  # no file: a decoded picture
     },
 }
 # Core modules that access files, and the origin of each path.

@@ -241,12 +241,6 @@ def pair_scale_options(values: Mapping[str, Value]) -> tuple[str, ...]:
     return tuple(n for n in PAIR_SCALES if n != "own" or values["shown_as"] != "difference")
 
 
-def _default_pair_scale(values: Mapping[str, Value]) -> str:
-    """Return the scale for two grids: two networks' values differ too much for a common one."""
-    apart = values["compare"] == "network" and values["shown_as"] != "difference"
-    return "own" if apart else "pair"
-
-
 def other_networks(values: Mapping[str, Value]) -> list[Value]:
     """Return the network that a link names to compare the chosen one with, if it can be."""
     other = values["other_network"]
@@ -254,27 +248,20 @@ def other_networks(values: Mapping[str, Value]) -> list[Value]:
     return [other] if can_be else []
 
 
-def _default_other_network(values: Mapping[str, Value]) -> str:
-    """Return the network to compare with: ImageNet's, and the untrained one for that."""
-    return "untrained" if values["network"] == "imagenet" else "imagenet"
-
-
 def _amount(values: Mapping[str, Value]) -> Amount:
     """Return the range of the amount of the image's change."""
     return CHANGES[str(values.get("change", FIELDS["change"].default))].amount
 
 
-def _usual_amount(values: Mapping[str, Value]) -> int:
-    """Return the amount with which a change of the image begins."""
-    return _amount(values).usual
-
-
 # Defaults that follow from the effective values of other fields.
 DEFAULTS: Mapping[str, Callable[[Mapping[str, Value]], str | int]] = {
     "tab": _default_tab,
-    "pair_scale": _default_pair_scale,
-    "amount": _usual_amount,
-    "other_network": _default_other_network,
+    # Two networks' values differ too much for a common scale.
+    "pair_scale": lambda values: (
+        "own" if values["compare"] == "network" and values["shown_as"] != "difference" else "pair"
+    ),
+    "amount": lambda values: _amount(values).usual,
+    "other_network": lambda values: "untrained" if values["network"] == "imagenet" else "imagenet",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from vgg_viz.downloads.fetching import expanded
 from vgg_viz.fields import TOURS
 from vgg_viz.languages import primary
-from vgg_viz.model.networks import clean_name
+from vgg_viz.model.networks import free_name
 from vgg_viz.samples import ASSETS
 from vgg_viz.tours import MOST_BYTES, Tour, TourError, parse
 
@@ -48,7 +48,7 @@ def _offered(folder: str) -> Mapping[str, Tour]:
     hosts = expanded(folder)
     for path in [*map(_built_in_path, TOURS), *(_files(hosts) if hosts else ())]:
         if tour := _read(path):
-            found[_free_name(path.stem, found)] = tour
+            found[free_name(path.stem, found, reserved=(), unnamed="tour")] = tour
     return found
 
 
@@ -82,10 +82,3 @@ def _read(path: Path) -> Tour | None:
     except OSError as error:
         _log.warning("Left out the tour %s: %s", path.name, error.strerror)
     return None
-
-
-def _free_name(stem: str, taken: Mapping[str, Tour]) -> str:
-    """Return a tour's name for links, numbered if another tour has it."""
-    name = clean_name(stem) or "tour"
-    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
-    return next(one for one in (name, *numbered) if one not in taken)

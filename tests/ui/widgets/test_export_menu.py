@@ -305,7 +305,7 @@ def test_scripts_of_evidence_have_all_arguments(photograph):
 )
 def test_files_name_the_path_of_a_view_that_only_this_machine_serves(url, link, monkeypatch):
     monkeypatch.setattr(export_menu.st, "context", SimpleNamespace(url=url))
-    monkeypatch.setattr(export_menu.state, "link", lambda **_: "view=maps")
+    monkeypatch.setattr("vgg_viz.ui.state.values.link", lambda **_: "view=maps")
     assert export_menu.link_to_view() == link
 
 

@@ -55,24 +55,16 @@ def _clear_for_whole_runs(
 
 @wraps(_handle)
 def _handle_bounded(session: AppSession, message: BackMsg) -> None:
-    bounded_message = bounded(message)
+    bounded_message, runner = bounded(message), session._scriptrunner
     if bounded_message is None:
         return
-    if comes_too_early(session, bounded_message):
+    has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP
+    if has_ended and bounded_message.rerun_script.fragment_id:
+        # The ended run's last elements wait in the event loop. Streamlit would drop them for the
+        # new run, and the browser could not place the fragment's: "Bad delta path index".
         session._event_loop.call_soon(_handle, session, bounded_message)
     else:
         _handle(session, bounded_message)
-
-
-def comes_too_early(session: AppSession, message: BackMsg) -> bool:
-    """Return whether a fragment is to run before all elements of the ended run were sent.
-
-    They wait in the event loop. Streamlit would drop them for the new run, and the browser could
-    not place the fragment's elements: "Bad delta path index", and an empty page.
-    """
-    runner = session._scriptrunner
-    has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP
-    return has_ended and bool(message.rerun_script.fragment_id)
 
 
 def bounded(message: BackMsg) -> BackMsg | None:
@@ -83,22 +75,11 @@ def bounded(message: BackMsg) -> BackMsg | None:
     if kind == "backend_operation_request":
         operation = message.backend_operation_request.WhichOneof("payload")
         return message if operation in OPERATIONS else None
-    if kind == "rerun_script" and not is_bounded(message.rerun_script):
-        shorter = BackMsg()
-        shorter.CopyFrom(message)
+    shorter = BackMsg()
+    shorter.CopyFrom(message)
+    if kind == "rerun_script":
         shorten(shorter.rerun_script)
-        return shorter
-    return message
-
-
-def is_bounded(state: ClientState) -> bool:
-    """Return whether the URL can be read, and it and every widget's state are short enough."""
-    widgets = state.widget_states.widgets
-    return (
-        len(state.query_string) <= MOST_LETTERS
-        and is_url(state.context_info.url)
-        and all(widget.ByteSize() <= MOST_BYTES for widget in widgets)
-    )
+    return shorter
 
 
 def is_url(text: str) -> bool:

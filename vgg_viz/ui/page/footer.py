@@ -39,29 +39,14 @@ def server_use(shared: Shared | None) -> list[str]:
         f"peak {megabytes(memory.peak_bytes())} MB",
     ]
     if shared is not None:
-        parts += cache_use(shared)
-    viewers = viewer_count()
-    return parts if viewers is None else [*parts, count(viewers, "viewer", "viewers")]
-
-
-def cache_use(shared: Shared) -> list[str]:
-    """Return phrases on each cache's size and how often the network lock was held so far."""
-    caches = {"cached values": shared.values, "cached drawings": shared.drawn}
-    parts = [
-        f"{name} {megabytes(cache.used_bytes)} of {megabytes(cache.max_bytes)} MB"
-        for name, cache in caches.items()
-    ]
-    return [*parts, f"network lock held {count(shared.network_lock.hold_count, 'time', 'times')}"]
-
-
-def viewer_count() -> int | None:
-    """Return the number of connected browsers; None outside a Streamlit server, as in a test."""
-    if not exists():
-        return None
-    # Streamlit has no public interface for this.
-    manager = getattr(Runtime.instance(), "_session_mgr", None)
-    count_sessions = getattr(manager, "num_active_sessions", None)
-    return int(count_sessions()) if count_sessions else None
+        for name, cache in {"values": shared.values, "drawings": shared.drawn}.items():
+            used, most = megabytes(cache.used_bytes), megabytes(cache.max_bytes)
+            parts.append(f"cached {name} {used} of {most} MB")
+        parts.append(f"network lock held {shared.network_lock.hold_count:,} times")
+    # Streamlit has no public interface for this; a test's mock of the server lacks it.
+    if exists() and (sessions := getattr(Runtime.instance(), "_session_mgr", None)):
+        parts.append(f"{sessions.num_active_sessions():,} viewers")
+    return parts
 
 
 def megabytes(size: int) -> str:
@@ -71,12 +56,3 @@ def megabytes(size: int) -> str:
     '1,235'
     """
     return f"{size / 1e6:,.0f}"
-
-
-def count(number: int, one: str, many: str) -> str:
-    """Format a number with its noun in the singular or plural.
-
-    >>> count(1, "viewer", "viewers")
-    '1 viewer'
-    """
-    return f"{number:,} {one if number == 1 else many}"

@@ -33,19 +33,11 @@ def prepare() -> None:
     """Set up the process: memory, threads, Matplotlib's cache, changes to Streamlit and uvicorn."""
     memory.limit_malloc_arenas()
     sys.setswitchinterval(SWITCH_SECONDS)
-    move_matplotlib_cache()
+    with suppress(StorageError):  # else Matplotlib writes to the home folder
+        os.environ.setdefault("MPLCONFIGDIR", str(private_folder() / "matplotlib"))
     for part in PARTS:
         part.prepare()
     app_session._populate_theme_msg = populate_theme  # type: ignore[assignment]
-
-
-def move_matplotlib_cache() -> None:
-    """Let Matplotlib write its font cache to this app's private folder, not to the home folder.
-
-    Call this before Matplotlib is imported. If ``MPLCONFIGDIR`` is set, nothing changes.
-    """
-    with suppress(StorageError):
-        os.environ.setdefault("MPLCONFIGDIR", str(private_folder() / "matplotlib"))
 
 
 def populate_theme(message: CustomThemeConfig, section: str = "theme") -> None:

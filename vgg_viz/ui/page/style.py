@@ -5,7 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from vgg_viz.ui.state import mode
+from vgg_viz.languages import is_leftward
+from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import picture_chooser
 
 FOLDER = Path(__file__).parent / "styles"
@@ -13,13 +14,14 @@ FOLDER = Path(__file__).parent / "styles"
 
 def apply() -> None:
     """Add the style sheets that the page needs in its mode (lecture, tour) and theme."""
+    tour = tour_steps.current_step()
     names = {
         "page": True,
         "maps_and_inspector": True,
         "forced_colors": True,
         "dark_on_paper": st.context.theme.type == "dark",
-        "tour": mode.on_tour(),
-        "leftward_tour": mode.tour_runs_left(),
+        "tour": tour is not None,
+        "leftward_tour": tour is not None and is_leftward(tour[0].language),
         "lecture": mode.in_lecture(),
         "lecture_controls": mode.controls_are_open(),
         "print": True,

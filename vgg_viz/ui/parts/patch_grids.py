@@ -247,7 +247,7 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
         return
     place = Placement(
         name,
-        partial(open_patch, patches.images, spots, half_of(name)),
+        partial(open_patch, patches.images, spots, list(HALVES)[CHANNEL_GRIDS.index(name)]),
         width=PANEL,
         largest_tile=PANEL // COLUMNS,
         follows=False,
@@ -264,11 +264,6 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
         f"Row and column: {positions}. **Click a patch** to inspect the map at its position."
     )
     offer(name, [patches], lambda: [patches.channel_grid(channel, spots)], [channel], MOST_PATCHES)
-
-
-def half_of(name: str) -> str:
-    """Return the half of a comparison in which a channel's grid stands."""
-    return list(HALVES)[CHANNEL_GRIDS.index(name)]
 
 
 def open_patch(

@@ -12,7 +12,6 @@ st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 - `mode`: lecture mode, tour or neither
 - `tour_steps`: the viewer's step of a tour, and the values that the step sets
 - `reloads`: the viewer's uploads after a reload of their tab
-- `page_url`: URL of the page in the viewer's browser
 - `page_run`: one script run, which shows waiting and progress on the page
 - `shared_instance`: the one instance of the state that all viewers share
 """
@@ -35,6 +34,7 @@ from vgg_viz.ui.state.values import named_fields as named_fields
 from vgg_viz.ui.state.values import number as number
 from vgg_viz.ui.state.values import shows_own_picture as shows_own_picture
 from vgg_viz.ui.state.values import sync as sync
+from vgg_viz.ui.state.values import url as url
 from vgg_viz.ui.state.values import value as value
 from vgg_viz.ui.state.values import was_chosen as was_chosen
 from vgg_viz.ui.state.values import with_values_of_now as with_values_of_now

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from vgg_viz.languages import is_leftward
 from vgg_viz.ui import state
 from vgg_viz.ui.state import tour_steps
 
@@ -18,12 +17,6 @@ def in_lecture() -> bool:
 def on_tour() -> bool:
     """Return whether the viewer has a tour open."""
     return tour_steps.current_step() is not None
-
-
-def tour_runs_left() -> bool:
-    """Return whether the viewer's tour is written from right to left."""
-    current = tour_steps.current_step()
-    return current is not None and is_leftward(current[0].language)
 
 
 def is_explained() -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypedDict, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -218,6 +219,16 @@ def link(*, without: Collection[str] = ()) -> str:
     """Return the query string of a link to the page as shown, except the fields ``without``."""
     parts = links.address(_view().effective)
     return links.encode({key: texts for key, texts in parts.items() if key not in without})
+
+
+def url(*, without: Collection[str] = ()) -> str:
+    """Return the URL of the page as shown, except the fields ``without``; see `link`.
+
+    Streamlit removes the slash after a path prefix, without which a proxy may not find the page.
+    """
+    told = urlsplit(st.context.url or "")
+    path, query = f"{told.path.rstrip('/')}/", link(without=without)
+    return urlunsplit(told._replace(path=path, query=query, fragment=""))
 
 
 def change(changes: Mapping[str, Value], *, overrides: Mapping[str, Value] | None = None) -> None:

@@ -35,7 +35,10 @@ def show(_notice: DeltaGenerator) -> None:
         components.mount("first_steps", "first-steps", components.pack({}))
     is_painted = diagram.show(VGG19, chosen, partial(selection.open_layer, "diagram"))
     # A tour step on this view has no room for the maps.
-    strip = None if mode.on_tour() else room_for_maps()
+    strip = None
+    if not mode.on_tour():
+        strip = st.container(key="overview-room")  # the style sheet reserves its height
+        strip.empty()  # Streamlit leaves out a container without elements
     if not mode.in_lecture():
         show_tables(blocks)
     if is_painted and strip:
@@ -44,13 +47,6 @@ def show(_notice: DeltaGenerator) -> None:
 
         with strip:
             overview.show(st.container(), chosen, choice)
-
-
-def room_for_maps() -> DeltaGenerator:
-    """Return a container whose height the style sheet reserves for the most active maps."""
-    room = st.container(key="overview-room")
-    room.empty()  # Streamlit leaves out a container without elements
-    return room
 
 
 def show_tables(blocks: Collection[int]) -> None:

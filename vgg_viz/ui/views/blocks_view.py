@@ -25,7 +25,10 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture_chooser.current()
         blocks = sorted(controls.blocks())
         count = controls.count("Feature maps per block", "block_maps", LARGEST_COUNT)
-        channel = choose_filters()
+        beside = st.toggle("Show filters beside the maps", **state.bind("beside"))
+        label, channel = "Input channel of the filters", None
+        if beside:
+            channel = controls.count(label, "filter_channel", FEWEST_CHANNELS)
         appearance = controls.appearance()
         order = controls.order()
         choice = controls.network()
@@ -49,13 +52,6 @@ def show(notice: DeltaGenerator) -> None:
             show_block(maps, count, order, channel, appearance, abreast=abreast)
     if abreast:
         st.caption(f"{network.label} · {chosen.title}")
-
-
-def choose_filters() -> int | None:
-    """Show the choice of filters beside the maps; return the input channel, or None."""
-    if not st.toggle("Show filters beside the maps", **state.bind("beside")):
-        return None
-    return controls.count("Input channel of the filters", "filter_channel", FEWEST_CHANNELS)
 
 
 def show_block(

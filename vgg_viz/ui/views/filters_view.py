@@ -178,7 +178,8 @@ def show_colors(results: Results, weights: Weights, layer: ConvLayer) -> None:
 def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGrid:
     """Return the first conv layer's filters as a grid of color images, each on its own scale."""
     numbers = range(1, layer.filters + 1)
-    largest = largest_weights(results, weights, layer)
+    kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
+    largest = np.abs(kernels).max(axis=(1, 2, 3))
     return ColorGrid(
         results.filter_colors(weights, layer.name, preprocessing_of(weights)),
         [str(number) for number in numbers],
@@ -193,9 +194,3 @@ def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGri
         tooltips=[[f"gray is 0, full color ±{figure(weight)}"] for weight in largest.tolist()],
         figures={"largest_weight": largest},
     )
-
-
-def largest_weights(results: Results, weights: Weights, layer: ConvLayer) -> np.ndarray:
-    """Return the largest absolute weight of each filter of a layer, float32 ``(filters,)``."""
-    kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
-    return np.abs(kernels).max(axis=(1, 2, 3))

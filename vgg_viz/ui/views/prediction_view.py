@@ -272,12 +272,14 @@ def findings(
     predictions: Predictions, target: ClassTarget, methods: Sequence[str]
 ) -> Iterator[str]:
     """Yield sentences on methods that find no evidence, and on HiResCAM's sum against the logit."""
+    dense = predictions.dense
+    is_linear = not isinstance(dense, OwnHead) or dense.head.is_piecewise_linear
     for index in target.classes:
         name = text_blocks.escape(predictions.names.name(index))
         for method in methods:
             if not (predictions.evidence(method, index) > 0).any():
                 yield f"{EVIDENCE[method].label} finds **no evidence for {name}**."
-        if "hirescam" in methods and is_linear(predictions):
+        if "hirescam" in methods and is_linear:
             positions = float(predictions.evidence("hirescam", index).sum(dtype=np.float64))
             biases = predictions.gradient(index).bias_terms
             logit = float(predictions.prediction().logits[index])
@@ -287,12 +289,6 @@ def findings(
             )
     if target.against is not None:
         yield difference_words(predictions, target)
-
-
-def is_linear(predictions: Predictions) -> bool:
-    """Return whether HiResCAM's evidence and the bias terms sum to the logit."""
-    dense = predictions.dense
-    return not isinstance(dense, OwnHead) or dense.head.is_piecewise_linear
 
 
 def difference_words(predictions: Predictions, target: ClassTarget) -> str:

@@ -1,7 +1,5 @@
 """Feature visualization view: top patches or optimized images of each channel of a layer."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -13,10 +11,7 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import (
     Parametrization,
 )
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.model.network import Network
-from vgg_viz.model.networks import NetworkChoice
 from vgg_viz.option import Paper, tooltip
-from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -73,21 +68,19 @@ def show(notice: DeltaGenerator) -> None:
     else:
         about = about_optimized(layer, parametrization)
     text_blocks.introduce(layer, f"{EXAMPLES[examples].label} of {layer.name}", about)
-    networks = networks_of(choice, compared, st.container())
+    below, cache = st.container(), results(notice)
+    networks = [load_network(choice, below)]
+    if compared == "network":
+        networks.append(comparison.load_other_network(below))
     if examples == "patches":
-        found = [patch_grids.find(results(notice), one, layer, SEARCH_SECONDS) for one in networks]
-        patch_grids.show(results(notice), found, count)
+        found = [patch_grids.find(cache, one, layer, SEARCH_SECONDS) for one in networks]
+        patch_grids.show(cache, found, count)
         return
     specs = [OptimizationSpec(network, layer, seed, parametrization) for network in networks]
-    show_optimized(results(notice), specs, count)
+    sides = [OptimizedImages(one, patch_grids.find(cache, one.network, layer)) for one in specs]
+    optimized_images.show(sides, count)
     if pastes:
-        pasted_image.show(LayerMaps(results(notice), networks[0], chosen, layer), specs[0])
-
-
-def networks_of(choice: NetworkChoice, compared: str, notice: DeltaGenerator) -> Sequence[Network]:
-    """Return the chosen network and, if two networks are compared, the other one."""
-    network = load_network(choice, notice)
-    return [network, comparison.load_other_network(notice)] if compared == "network" else [network]
+        pasted_image.show(LayerMaps(cache, networks[0], chosen, layer), specs[0])
 
 
 def about_patches(layer: ConvLayer) -> str:
@@ -110,17 +103,6 @@ def about_optimized(layer: ConvLayer, parametrization: Parametrization) -> str:
         "Another seed gives another image. "
         "People predict activations better from natural images (92%) than from optimized ones "
         f"(82%, {BOROWSKI}): look at the **top patches** first." + size_note(layer)
-    )
-
-
-def show_optimized(cache: Results, specs: Sequence[OptimizationSpec], count: int) -> None:
-    """Show images optimized to maximize each channel, also while optimization goes on."""
-    optimized_images.show(
-        [
-            OptimizedImages(spec, patch_grids.find(cache, spec.network, spec.layer))
-            for spec in specs
-        ],
-        count,
     )
 
 

@@ -16,7 +16,6 @@ from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.option import labels
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode, shared_instance
-from vgg_viz.ui.state.page_url import page_url
 from vgg_viz.ui.widgets import stored_pictures
 
 NO_FILE = "No Keras script: it would read the network from a file, and this one was uploaded."
@@ -150,7 +149,7 @@ def link_to_view() -> str:
 
     Of a URL that only this machine can open, such as `make run` prints, return path and query.
     """
-    url = urlsplit(page_url(state.link(without=VISIT_FIELDS)))
+    url = urlsplit(state.url(without=VISIT_FIELDS))
     return urlunsplit(url._replace(scheme="", netloc="") if is_local(url.hostname or "") else url)
 
 

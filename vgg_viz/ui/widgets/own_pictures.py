@@ -43,16 +43,11 @@ def choose() -> None:
         st.rerun()
     if problem := st.session_state.get(PROBLEM):
         st.error(escape(problem), icon=":material/broken_image:")
-    stored = stored_pictures.stored()
-    if stored:
-        show_stored(len(stored))
-
-
-def show_stored(count: int) -> None:
-    """Show how many pictures are stored, who can see them, and a button that removes them."""
-    which, them = ("One picture is", "it") if count == 1 else (f"{count} pictures are", "them")
-    st.caption(f"{which} yours. {privacy(them)}")
-    st.button(f"Remove {them}", key="own-several-remove", icon=":material/delete:", on_click=remove)
+    if stored := len(stored_pictures.stored()):
+        which, them = (f"{stored} pictures are", "them") if stored > 1 else ("One picture is", "it")
+        st.caption(f"{which} yours. {privacy(them)}")
+        icon = ":material/delete:"
+        st.button(f"Remove {them}", "own-several-remove", icon=icon, on_click=remove)
 
 
 def add(files: Sequence[UploadedFile]) -> None:

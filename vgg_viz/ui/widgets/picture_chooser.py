@@ -67,8 +67,10 @@ def show(view: View, above: DeltaGenerator) -> None:
         return
     picture = choose()
     if view.shows_picture and view.shows_layer:
-        with above:
-            show_on_narrow_screens(picture)
+        # CSS shows it on screens too narrow for the sidebar beside the view, and shrinks it:
+        # Streamlit would decode, resize and encode it in every run.
+        above.image(picture.png, output_format="PNG", width="content", alt=picture.alt)
+        above.markdown(f"{escape(picture.title)}, as VGG19 sees it")
 
 
 def choose() -> InputImage:
@@ -87,13 +89,6 @@ def choose() -> InputImage:
     caption = f"{picture.title}, as VGG19 sees it: 224 × 224 pixels"
     st.caption(escape("; ".join((caption, *picture.notes))))
     return picture
-
-
-def show_on_narrow_screens(chosen: InputImage) -> None:
-    """Show the picture above the view, on screens too narrow to show the sidebar beside it."""
-    # CSS shrinks it: Streamlit would decode, resize and encode it in every run.
-    st.image(chosen.png, output_format="PNG", width="content", alt=chosen.alt)
-    st.markdown(f"{escape(chosen.title)}, as VGG19 sees it")
 
 
 def options() -> PictureOptions:
@@ -151,13 +146,8 @@ def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | No
     if choice in SAMPLE_FILES:
         return partial(open_file, SAMPLE_FILES[choice])
     if choice in picture_files.gallery().titles():
-        return partial(open_host_picture, choice)
+        return lambda wanted: picture_files.gallery().picture(choice).open(wanted)
     return None
-
-
-def open_host_picture(name: str, wanted: PictureOptions) -> InputImage:
-    """Open one of the host's own pictures."""
-    return picture_files.gallery().picture(name).open(wanted)
 
 
 def titles(key: str) -> dict[str, str]:

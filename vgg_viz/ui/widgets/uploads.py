@@ -8,7 +8,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vgg_viz.ui import state
-from vgg_viz.ui.state.page_url import page_url
 
 MEGABYTES_TOGETHER = 100  # of files that a page has uploaded and not read
 NO_ROOM = b"no room"  # content of a file beyond this bound
@@ -38,7 +37,7 @@ def warn(key: str) -> None:
     )
     st.link_button(
         "Open in a tab",
-        page_url(state.link()),
+        state.url(),
         icon=":material/open_in_new:",
         width="stretch",
         key=f"own-tab-{key}",
