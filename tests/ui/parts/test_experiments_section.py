@@ -13,7 +13,6 @@ from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.ui.parts import (
-    class_occlusion,
     grating_chart,
     occlusion_map,
     response_curves,
@@ -172,14 +171,14 @@ def test_the_occlusion_map_of_a_class_agrees_by_ranks(monkeypatch, truth):
     random = np.random.default_rng(3)
     drops = random.normal(size=(14, 14, 1000)).astype(np.float32)
     products = random.normal(size=(224, 224))
-    monkeypatch.setattr(class_occlusion, "class_occlusion", jobs_of(drops))
+    monkeypatch.setattr(occlusion_map, "class_occlusion", jobs_of(drops))
     attributed = []
 
     def attribute(network, dense, pixels, weigh):
         attributed.append(weigh(evidence.Prediction(np.zeros(1000))))
         return jobs_of(products)()
 
-    monkeypatch.setattr(class_occlusion, "pixel_attribution", attribute)
+    monkeypatch.setattr(occlusion_map, "pixel_attribution", attribute)
     page = open_page(view="prediction", occlusion="true", **{"class": "7"}, against="3")
     difference = drops[:, :, 7] - drops[:, :, 3]
     np.testing.assert_allclose(drawn(page, "class-occlusion-0"), difference, rtol=1e-6)

@@ -8,7 +8,6 @@ import streamlit as st
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.class_evidence.deletion import deletion_curves, random_ranking
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
-from vgg_viz.ui import state
 from vgg_viz.ui.parts import charts
 from vgg_viz.ui.parts.charts import LinePoint
 from vgg_viz.ui.parts.predictions import Predictions
@@ -22,11 +21,6 @@ TEXT = (
     "faster the logit falls, the better the method ranks them "
     "([Petsiuk et al. 2018](https://arxiv.org/abs/1806.07421))."
 )
-
-
-def show_switch() -> None:
-    """Show the switch for the deletion curves."""
-    st.toggle("Deletion curves: which method to trust", **state.bind("deletion"))
 
 
 def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:

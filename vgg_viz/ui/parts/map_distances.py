@@ -1,4 +1,4 @@
-"""Distance by layer: how far the maps of two images, or of two networks, are apart."""
+"""Distance by layer of two images' or networks' maps, and similarity by layer of two networks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,8 +8,18 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.interpretability.experiments.map_distance import MapDistance, distances_by_layer
+from vgg_viz.interpretability.experiments.network_similarity import (
+    ENOUGH_IMAGES,
+    ChannelMeans,
+    LayerSimilarity,
+    channel_means,
+    similarities,
+)
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.ui.parts import charts, heatmap, similar_layers
+from vgg_viz.model.network import Network
+from vgg_viz.serving.results import Results
+from vgg_viz.ui.parts import charts, heatmap
+from vgg_viz.ui.parts.available_images import AvailableImage, all_images
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import export_menu, picture_chooser, text_blocks
 
@@ -18,6 +28,11 @@ FORMULA = (
     "At each position: 2 (1 − cosine) of the two channel vectors, from 0 (alike) to 2. This is the "
     "formula of LPIPS **without its learned weights**, on VGG19 "
     "([Zhang et al. 2018](https://arxiv.org/abs/1801.03924)). **Click a bar** to open its layer."
+)
+MEASURE = (
+    "**Similarity by layer**: unbiased CKA "
+    "([Nguyen et al. 2021](https://arxiv.org/abs/2010.15327)) of the two networks, each channel "
+    "averaged over its map. 1: equal up to rotation and scale. About 0: unrelated."
 )
 
 
@@ -42,7 +57,7 @@ def show(maps: LayerMaps, other: LayerMaps | None) -> None:
         charts.show_layers(bars(found), "distance", "Mean distance", BAR_FORMAT)
         offer_table(NAME, maps.picture.title, found)
     if maps.network.weights.identity != other.network.weights.identity:
-        similar_layers.show(maps.results, maps.network, other.network)
+        show_similarity(maps.results, maps.network, other.network)
 
 
 def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
@@ -88,3 +103,52 @@ def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
         text_blocks.note("The maps are equal in this layer.")
         return
     heatmap.show(maps, values, maps.layer.name, (NAME, other.key), caption, "Distance in")
+
+
+def show_similarity(results: Results, first: Network, second: Network) -> None:
+    """Show the similarity of each conv layer in two networks, and its value by chance."""
+    images = all_images()[-ENOUGH_IMAGES:]  # the viewer's own come last
+    st.markdown(MEASURE)
+    found = results.cached(
+        ("similarities", first.identity, second.identity, *(one.digest for one in images)),
+        lambda: similarities(
+            *([means_of(results, one, image) for image in images] for one in (first, second))
+        ),
+    )
+    charts.show_layers(similarity_bars(found), "similarity", "Unbiased CKA", ".2f")
+    st.caption(similarity_caption(found, len(images)))
+
+
+def means_of(results: Results, network: Network, image: AvailableImage) -> ChannelMeans:
+    """Return the means of a network's channels for an image, computed on first use."""
+    return results.cached_in_slices(
+        ("channel means", network.identity, image.digest),
+        lambda: channel_means(network, image.pixels),
+        long=True,
+    )
+
+
+def similarity_bars(found: list[LayerSimilarity]) -> list[dict[str, object]]:
+    """Return the data of the chart, one row per layer with a defined similarity."""
+    return [
+        {
+            "number": layer.conv_number,
+            "layer": layer.name,
+            "similarity": one.cka,
+            "by_chance": round(one.by_chance, 2),
+        }
+        for layer, one in zip(VGG19.conv_layers, found, strict=True)
+        if np.isfinite(one.cka)
+    ]
+
+
+def similarity_caption(found: list[LayerSimilarity], count: int) -> str:
+    """Return the caption: the images, the similarity by chance, and how many images are missing."""
+    chance = [one.by_chance for one in found if np.isfinite(one.by_chance)]
+    parts = [f"Over {count} images: the samples and your own"]
+    if chance:
+        parts.append(f"shuffled pairs of images give at most {max(chance):.2f}")
+    if count < ENOUGH_IMAGES:
+        missing = ENOUGH_IMAGES - count
+        parts.append(f"rough, since {missing} of {ENOUGH_IMAGES} images are missing: add yours")
+    return text_blocks.caption(" · ".join(parts), parts[0])

@@ -21,7 +21,7 @@ from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.own_networks.head import Head
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import adversarial_example, class_occlusion, comparison, deletion_curves
+from vgg_viz.ui.parts import adversarial_example, comparison, deletion_curves, occlusion_map
 from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import Predictions
@@ -134,12 +134,10 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
         show_reading(sides, target, choices.methods)
         in_columns(sides, target, partial(show_heatmaps, methods=choices.methods))
     if not mode.is_explained():
-        deletion_curves.show_switch()
-        if state.is_on("deletion"):
+        if st.toggle("Deletion curves: which method to trust", **state.bind("deletion")):
             in_columns(sides, target, deletion_curves.show)
-        class_occlusion.show_switch()
-        if state.is_on("occlusion"):
-            in_columns(sides, target, class_occlusion.show)
+        if st.toggle("Occlusion map: cover parts of the image", **state.bind("occlusion")):
+            in_columns(sides, target, occlusion_map.show_class)
         if epsilon := adversarial_example.choose(sides[0][1].names):
             in_columns(sides, target, partial(adversarial_example.show, epsilon=epsilon))
     if not mode.on_tour():  # its steps fit on one screen
