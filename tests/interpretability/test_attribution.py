@@ -18,8 +18,8 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
     bias_term,
     correlation,
 )
+from vgg_viz.interpretability.attribution.integrated_gradients import POINTS
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
-from vgg_viz.interpretability.attribution.quadrature import POINTS
 from vgg_viz.interpretability.receptive_field import Area, Interval
 from vgg_viz.model.network import Network, network_input
 

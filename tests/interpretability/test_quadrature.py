@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from vgg_viz.interpretability.attribution.quadrature import (
+from vgg_viz.interpretability.attribution.integrated_gradients import (
     POINTS,
     clenshaw_curtis,
     level_weights,

@@ -5,12 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from vgg_viz.model.own_networks.fine_tuning import (
-    relative_change,
-    relative_change_by_filter,
-    shuffled_cka,
-    unbiased_cka,
-)
+from vgg_viz.interpretability.experiments.network_similarity import shuffled_cka, unbiased_cka
+from vgg_viz.model.own_networks.fine_tuning import relative_change, relative_change_by_filter
 
 random = np.random.default_rng(25)
 
@@ -81,7 +77,5 @@ def test_shuffling_keeps_the_pairs_values_apart_and_is_repeatable():
     np.testing.assert_allclose(found, expected)
 
 
-def test_cka_needs_four_images_and_a_positive_estimate():
-    with pytest.raises(ValueError, match="expected at least 4 images, got 3"):
-        unbiased_cka(features(3, 5), features(3, 5))
+def test_cka_needs_a_positive_estimate():
     assert np.isnan(unbiased_cka(np.ones((5, 2)), features(5, 2)))

@@ -169,12 +169,6 @@ def affected_stages(area: Area, layers: Mapping[SpatialLayer, Area]) -> list[Sta
     return stages
 
 
-def whole_stages(layers: Sequence[SpatialLayer], side: int) -> list[Stage]:
-    """Return consecutive layers with their whole areas, from an image of that side."""
-    image = Area(Interval(0, side), Interval(0, side))
-    return affected_stages(image, {layer: whole_area(layer) for layer in layers})
-
-
 def whole_area(layer: SpatialLayer) -> Area:
     """Return the area of all of a layer's positions."""
     height, width, _ = layer.output_shape

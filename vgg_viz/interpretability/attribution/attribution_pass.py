@@ -176,15 +176,11 @@ def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = V
     return Area(*sides)
 
 
-def ignore(attribution: Attribution) -> None:
-    """Ignore an intermediate attribution."""
-
-
 def attribute(
     network: Network,
     pixels: np.ndarray,
     spec: AttributionSpec,
-    report: Callable[[Attribution], object] = ignore,
+    report: Callable[[Attribution], object] = lambda _: None,
 ) -> Generator[float, None, Attribution]:
     """Attribute a value to an earlier layer's maps or to the pixels, yielding the fraction done.
 
@@ -210,7 +206,7 @@ def check_finite(*numbers: np.ndarray | float) -> None:
 
 def fractions(
     work: Generator[int | Attribution | None, None, Value],
-    report: Callable[[Attribution], object] = ignore,
+    report: Callable[[Attribution], object] = lambda _: None,
 ) -> Generator[float, None, Value]:
     """Run a generator that yields its number of steps first; yield the fraction after each step."""
     steps, done = cast(int, next(work)), 0

@@ -8,10 +8,13 @@ import numpy as np
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.interpretability.receptive_field import (
+    Area,
+    Interval,
     LayerOperations,
+    affected_stages,
     padded_input,
     relu_gradient,
-    whole_stages,
+    whole_area,
 )
 from vgg_viz.model.dense_layers import DenseWeights
 from vgg_viz.model.network import Network, tf
@@ -40,7 +43,8 @@ def pixel_gradient(
     """
     preprocessing, architecture = PREPROCESSINGS[network.preprocessing], network.architecture
     operations = LayerOperations(network)
-    stages = whole_stages(architecture.spatial_layers[:-1], architecture.input_side)
+    side, layers = Interval(0, architecture.input_side), architecture.spatial_layers[:-1]
+    stages = affected_stages(Area(side, side), {layer: whole_area(layer) for layer in layers})
     outputs = [tf.constant(preprocessing.apply(pixels)[None])]  # with all layers', 75 MB
     for stage in stages:
         outputs.append(operations.forward(stage, padded_input(stage, outputs[-1])))

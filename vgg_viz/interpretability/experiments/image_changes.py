@@ -7,7 +7,7 @@ zero, as the network's own padding. Values are rounded and limited to 0 to 255.
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -101,25 +101,14 @@ def desaturate(pixels: np.ndarray, amount: int) -> np.ndarray:
     return blend(pixels, luma(pixels)[:, :, None], amount / 100)
 
 
-def keep_red(pixels: np.ndarray, amount: int) -> np.ndarray:
-    """Move green and blue toward the mean color by percent."""
-    return _keep_channel(pixels, amount, 0)
-
-
-def keep_green(pixels: np.ndarray, amount: int) -> np.ndarray:
-    """Move red and blue toward the mean color by percent."""
-    return _keep_channel(pixels, amount, 1)
-
-
-def keep_blue(pixels: np.ndarray, amount: int) -> np.ndarray:
-    """Move red and green toward the mean color by percent."""
-    return _keep_channel(pixels, amount, 2)
-
-
-def _keep_channel(pixels: np.ndarray, amount: int, channel: int) -> np.ndarray:
+def keep_channel(channel: int, pixels: np.ndarray, amount: int) -> np.ndarray:
+    """Move the other two channels toward the mean color by percent."""
     changed = blend(pixels, np.array(MEAN_COLOR), amount / 100)
     changed[:, :, channel] = pixels[:, :, channel]
     return changed
+
+
+keep_red, keep_green, keep_blue = (partial(keep_channel, channel) for channel in range(3))
 
 
 def blur(pixels: np.ndarray, amount: int) -> np.ndarray:
