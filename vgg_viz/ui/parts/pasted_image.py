@@ -4,10 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from vgg_viz.export.mosaic import png
 from vgg_viz.export.number_format import figure
-from vgg_viz.image_io.images import digest
-from vgg_viz.image_io.input_image import InputImage
+from vgg_viz.interpretability.experiments.image_changes import with_pixels
 from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationSpec,
     OptimizedImage,
@@ -48,7 +46,9 @@ def show_pasted(maps: LayerMaps, channel: int, image: OptimizedImage) -> None:
             "field. The map should then reach the image's value at that position."
         )
         position = choose_position(maps)
-    with_image = replace(maps, picture=pasted_into(maps, image, position))
+    pixels = paste_image(maps.picture.pixels, image.pixels, maps.layer, *position)
+    picture = with_pixels(maps.picture, pixels, "with an optimized image pasted into it")
+    with_image = replace(maps, picture=picture)
     with right:
         inspector.show(
             with_image, Selection(channel, position), grid.OWN_SCALE, NAME, explains=False
@@ -72,20 +72,6 @@ def choose_position(maps: LayerMaps) -> Position:
             controls.number("Column", selection.COLUMN, width)
     chosen = selection.current()
     return chosen.position if chosen and chosen.position else (height // 2, width // 2)
-
-
-def pasted_into(maps: LayerMaps, image: OptimizedImage, position: Position) -> InputImage:
-    """Return the picture with the image pasted in, centered on a position's receptive field."""
-    picture = maps.picture
-    pixels = paste_image(picture.pixels, image.pixels, maps.layer, *position)
-    return InputImage(
-        f"{picture.title} with an optimized image",
-        f"{picture.alt}, with an optimized image pasted into it",
-        png(pixels),
-        digest(pixels),
-        picture.fit,
-        picture.notes,
-    )
 
 
 def difference_note(maps: LayerMaps, image: OptimizedImage, position: Position) -> str:
