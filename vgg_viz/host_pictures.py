@@ -113,10 +113,6 @@ def image_paths(folder: Path) -> list[Path]:
 
 
 def read(file: PictureFile) -> bytes:
-    """Return a file's content, or its beginning if it is larger than an image file may be.
-
-    Raises:
-        OSError: It cannot be read, or is not there any more.
-    """
+    """Return a file's content, or its beginning if it is larger than an image file may be."""
     with file.path.open("rb") as opened:
         return opened.read(MAX_BYTES + 1)

@@ -89,10 +89,7 @@ _MEMBERS = {
 
 
 def recognize(file: Path | BinaryIO) -> FileKind | None:
-    """Return the kind of a file, by its content; None for other kinds, such as text in UTF-8.
-
-    Raises an ``OSError`` if the file cannot be read.
-    """
+    """Return the kind of a file, by its content; None for other kinds, such as text in UTF-8."""
     if not isinstance(file, Path):
         return _recognize(file)
     if file.is_dir():

@@ -47,10 +47,7 @@ class Export:
 
 @dataclass(frozen=True)
 class ExportFormat(Option):
-    """Record of one export format, such as PNG; its name is the file name extension.
-
-    Its ``function`` encodes a file: ``(export: Export) -> bytes``.
-    """
+    """Record of one export format, such as PNG; its name is the file name extension."""
 
     mime: str = ""  # media type of the file
     shaped: bool = False  # whether it is an image or a page, which can have the shape of a slide

@@ -142,10 +142,7 @@ def tile_side(side: int, columns: int, width: int) -> int:
 
 
 def shrink(tiles: np.ndarray, side: int) -> np.ndarray:
-    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; keep smaller tiles.
-
-    A ValueError says if ``side`` does not divide the tiles' side.
-    """
+    """Average square tiles ``(n, s, s)`` down to ``(n, side, side)``; keep smaller tiles."""
     if tiles.shape[1] <= side:
         return tiles
     factor, rest = divmod(tiles.shape[1], side)
@@ -177,10 +174,7 @@ def _resized(tile: np.ndarray, side: int) -> np.ndarray:
 
 
 def tile_limits(tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and largest finite value of every tile ``(n, h, w)``, float32 ``(n,)``.
-
-    Both values are 0 for a tile without a finite value.
-    """
+    """Return each tile's smallest and largest finite value, float32 ``(n,)``; 0 without any."""
     low, high = tiles.min(axis=(1, 2)), tiles.max(axis=(1, 2))
     if np.isfinite(low).all() and np.isfinite(high).all():
         return low, high

@@ -66,10 +66,7 @@ def encode_csv(export: Export) -> bytes:
 
 
 def csv_file(tables: Sequence[Mapping[str, Iterable[Any]]]) -> bytes:
-    """Return a CSV file (RFC 4180) of tables, each with its columns by name.
-
-    The file starts with a byte order mark, by which Excel recognizes UTF-8.
-    """
+    """Return a CSV file (RFC 4180) of tables, columns by name; Excel needs its byte order mark."""
     buffer = io.StringIO(newline="")
     # A column that only some tables have is empty in the rows of the others.
     writer = csv.DictWriter(buffer, dict.fromkeys(name for table in tables for name in table))

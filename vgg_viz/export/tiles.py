@@ -132,10 +132,7 @@ class Tiles(ABC):
         return {**self.tile_numbers, **self.figures}
 
     def arrays(self) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
-        """Return the arrays to export, by name, each with the names of its axes.
-
-        One array holds the tiles; each of the figures that is numeric has its own.
-        """
+        """Return the arrays to export, tiles and numeric figures by name, with their axes."""
         values, axes = self.values, list(self.numbered_axes)
         inner = ("row", "column", "color")[: values.ndim - 1]
         figures = {

@@ -24,10 +24,7 @@ _ROTATIONS = {  # by orientation: EXIF 2.3, 4.6.4 A
 
 
 def upright_rgb(stored: StoredImage, *, as_stored: bool = False) -> Image.Image:
-    """Convert a decoded image to upright 8-bit sRGB over white, with missing rows filled.
-
-    ``as_stored`` turns contrast stretching off.
-    """
+    """Convert a decoded image to upright 8-bit sRGB over white, with missing rows filled."""
     image = _over_white(_eight_bits(stored, as_stored), stored.alpha_uncertain)
     image = (stored.profile and _to_srgb(image, stored.profile)) or image
     image = image if image.mode == "RGB" else image.convert("RGB")

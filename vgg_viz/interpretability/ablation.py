@@ -73,10 +73,7 @@ def later_maps(
 def later_changes(
     network: Network, layer: ConvLayer, maps: np.ndarray, numbers: Sequence[int]
 ) -> Generator[None, None, list[MapChanges]]:
-    """Compute how much the maps of each later conv layer change when some maps of one are ablated.
-
-    A `NotFiniteError` means that activations overflow float32.
-    """
+    """Compute how much each later conv layer's maps change when some maps of one are ablated."""
     architecture, changes = network.architecture, list[MapChanges]()
     sides = [network.run_from(layer.name, side) for side in (maps, ablate(maps, numbers))]
     for block in range(layer.block, len(architecture.blocks) + 1):

@@ -244,10 +244,7 @@ class ReceptiveFieldPass:
     def values(
         self, images: np.ndarray, channels: Sequence[int]
     ) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
-        """Compute each image's value of one channel before ReLU, and its gradient, float32.
-
-        The images are RGB from 0 to 255, float ``(n, side, side, 3)``.
-        """
+        """Compute each image's value of one channel before ReLU, and its gradient, float32."""
         surroundings = yield from self._cached_surroundings()
         preprocessing = PREPROCESSINGS[self.network.preprocessing]
         x = tf.constant(preprocessing.apply(images))

@@ -127,10 +127,7 @@ class Network:
         self._summaries: dict[str, str] = {}
 
     def preprocessed(self, preprocessing: Preprocessing, *, wrongly: bool = False) -> Network:
-        """Return this network with a preprocessing, that of its training or a wrong one.
-
-        Both share the Keras model.
-        """
+        """Return this network, with the same Keras model, and its own or a wrong preprocessing."""
         other = copy(self)
         other.preprocessing = preprocessing
         if not wrongly:

@@ -44,11 +44,7 @@ class Gallery:
         return {name: done[name] for name in self._files if name in done}
 
     def picture(self, name: str) -> DecodedImage:
-        """Return a picture, and decode it first if that is still to be done.
-
-        Raises:
-            ImageFileError: The file cannot be read, or is not an accepted picture.
-        """
+        """Return a picture, decoded now if need be; an ImageFileError says why there is none."""
         with self._lock:
             if name not in self._decoded:
                 self._decode(self._files[name])

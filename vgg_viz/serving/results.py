@@ -82,10 +82,7 @@ class Results:
     def kernels(
         self, weights: Weights, layer_name: str, filters: Sequence[int], channels: Sequence[int]
     ) -> np.ndarray:
-        """Return the 3 × 3 kernels of some filters and input channels of a conv layer.
-
-        The array is float32 ``(filters, channels, 3, 3)``; indices count from 0.
-        """
+        """Return kernels of a conv layer by indices, float32 ``(filters, channels, 3, 3)``."""
         key = ("kernels", weights.identity, layer_name, tuple(filters), tuple(channels))
         chosen = np.ix_(filters, channels)
         return self.cached(key, lambda: read_only(self._filters(weights, layer_name)[chosen]))

@@ -104,10 +104,7 @@ def logit_drop_by_position(dense: DenseWeights | Any, maps: np.ndarray) -> np.nd
 
 @singledispatch
 def logit_drop_by_map(dense: DenseWeights | Any, maps: np.ndarray) -> np.ndarray:
-    """Compute how much each logit drops when one of the last conv layer's maps is set to zero.
-
-    The maps are float32 ``(512, 14, 14)``, the drops by ablated map float32 ``(512, 1000)``.
-    """
+    """Compute each logit's drop when one of 512 maps is set to zero, float32 ``(512, classes)``."""
     fc1 = np.array(dense.bias(FC1))
     fc1_drop = np.zeros((len(maps), FC1.units), np.float32)
     products = np.empty_like(fc1_drop)

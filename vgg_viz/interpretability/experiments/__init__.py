@@ -9,4 +9,6 @@
 - `responses`: responses of feature maps to all amounts of a change
 - `map_distance`: the distance of two images' or networks' maps at each position
 - `network_similarity`: similarity of two networks' layers over several images
+
+Generators yield the fraction done, 0 to 1, so that other computations can run in between.
 """

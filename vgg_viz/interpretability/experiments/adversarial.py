@@ -24,10 +24,7 @@ STEP_DIVISOR = 4  # Madry: a step is 2.5 times the largest change, divided by th
 def adversarial_example(
     network: Network, dense: DenseWeights | Any, pixels: np.ndarray, target: int, epsilon: int
 ) -> Generator[float, None, np.ndarray]:
-    """Change an image toward a class by at most ``epsilon`` gray levels, RGB uint8, in 10 steps.
-
-    Yields the fraction done after each layer.
-    """
+    """Change an image toward a class by at most ``epsilon`` gray levels, RGB uint8, in 10 steps."""
     return fractions(descend(network, dense, pixels, target, epsilon))
 
 

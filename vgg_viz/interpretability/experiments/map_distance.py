@@ -67,10 +67,7 @@ def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def distances_by_layer(
     first: Network, pixels: np.ndarray, second: Network, other_pixels: np.ndarray
 ) -> Generator[float, None, list[MapDistance]]:
-    """Compute the distance of all conv layers' maps, of one network and image from another's.
-
-    Yields the fraction done after each layer. Both networks have the same architecture.
-    """
+    """Compute the distance of all conv layers' maps, of one network and image from another's."""
     found: list[MapDistance] = []
     for maps in zip(first.conv_maps(pixels), second.conv_maps(other_pixels), strict=True):
         found.append(map_distance(*maps))

@@ -23,10 +23,7 @@ class LayerSimilarity:
 
 
 def channel_means(network: Network, pixels: np.ndarray) -> Generator[float, None, ChannelMeans]:
-    """Compute the mean of each channel of all conv layers for an image.
-
-    Yields the fraction done after each layer.
-    """
+    """Compute the mean of each channel of all conv layers for an image."""
     found: list[np.ndarray] = []
     for maps in network.conv_maps(pixels):
         found.append(means(maps))

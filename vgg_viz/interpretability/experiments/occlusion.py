@@ -66,10 +66,7 @@ def occlusion(
 def class_occlusion(
     network: Network, dense: DenseWeights | Any, pixels: np.ndarray
 ) -> Generator[float, None, np.ndarray]:
-    """Compute how much each logit drops when a square is covered, float32 ``(14, 14, classes)``.
-
-    Yields the fraction done after each place.
-    """
+    """Compute how much each logit drops when a square is covered, float32 ``(14, 14, classes)``."""
     layer = network.architecture.block_ends[-1]
     maps, found = dict(network.layer_maps(pixels, layer.block)), list[np.ndarray]()
     every = places(network.architecture.input_side)

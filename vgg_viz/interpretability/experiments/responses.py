@@ -89,10 +89,7 @@ def correlations_by_layer(
 
 
 def standardized(maps: np.ndarray) -> np.ndarray:
-    """Subtract the mean of all values and divide by their norm, float32; zeros for a constant.
-
-    The dot product of two such vectors is their Pearson correlation.
-    """
+    """Return deviations from the mean, of norm 1 or all 0: dot products are correlations."""
     deviations = maps.ravel("K") - np.float32(maps.mean(dtype=np.float64))
     norm = np.sqrt(np.vdot(deviations, deviations))
     return deviations / norm if np.ptp(maps) else np.zeros_like(deviations)

@@ -27,10 +27,7 @@ def cosines(maps: np.ndarray, vector: np.ndarray) -> np.ndarray:
 def cosines_in_images(
     network: Network, layer: ConvLayer, vector: np.ndarray, images: Sequence[np.ndarray]
 ) -> Generator[float, None, list[np.ndarray]]:
-    """Compute the cosines at all positions of several images, RGB uint8 ``(224, 224, 3)``.
-
-    Yields the fraction done after each image.
-    """
+    """Compute the cosines at all positions of several images, RGB uint8 ``(224, 224, 3)``."""
     found: list[np.ndarray] = []
     for pixels in images:
         found.append(cosines(network.feature_maps(pixels, layer.name), vector))

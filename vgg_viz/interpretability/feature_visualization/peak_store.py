@@ -25,10 +25,7 @@ VERSION = 1  # of `find_peaks`; files of other versions are not read
 def read_peaks(
     weights: Weights, architecture: Architecture, digest: str
 ) -> tuple[Peaks, ...] | None:
-    """Return an image's stored peaks, one entry per conv layer; None if missing or damaged.
-
-    ``digest`` is the hash of the image's pixels.
-    """
+    """Return an image's stored peaks, one entry per conv layer; None if missing or damaged."""
     path = peaks_path(weights, digest)
     if path is None:
         return None
@@ -46,11 +43,7 @@ def read_peaks(
 
 
 def save_peaks(weights: Weights, digest: str, peaks: Sequence[Peaks]) -> None:
-    """Save an image's peaks, one entry per conv layer, if the network has a folder.
-
-    Raises:
-        OSError: the folder is not writable or the disk is full.
-    """
+    """Save an image's peaks, one entry per conv layer; an OSError may say why it could not."""
     path = peaks_path(weights, digest)
     if path is None:
         return

@@ -20,10 +20,7 @@ _COLORS = np.array([[0, 0, 0], [255, 0, 0], [0, 100, 0], [0, 0, 50.0]])
 
 
 def recorded_preprocessing(first: ConfiguredLayer) -> Preprocessing | None:
-    """Return the preprocessing that the layers before VGG19's first conv layer compute.
-
-    None if there are none, or they compute another one.
-    """
+    """Return what the layers before VGG19's first conv layer compute, if that is one of them."""
     try:
         computed = _compute(first.sources[0])
     except (CannotFollow, LookupError, TypeError, ValueError, AttributeError):

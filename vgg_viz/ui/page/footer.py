@@ -27,10 +27,7 @@ def show() -> None:
 
 
 def server_use(shared: Shared | None) -> list[str]:
-    """Return phrases on the server's memory, caches, network lock and viewers, as far as known.
-
-    ``shared`` is the state shared by all viewers, or None if no view has needed it yet.
-    """
+    """Return phrases on the server's memory, caches, network lock and viewers, as far as known."""
     limit = memory.limit_bytes()
     of_limit = f" of {megabytes(limit)}" if limit else ""
     parts = [

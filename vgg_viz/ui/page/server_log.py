@@ -25,10 +25,7 @@ class Budget:
         self._left = 0
 
     def admitted(self, text: str) -> str:
-        """Return a message, shortened, or `FULL` in place of the first one without room.
-
-        The ones after that are empty, until the minute ends.
-        """
+        """Return a message, shortened; `FULL` for the first one without room, "" for the others."""
         text = shortened(text)
         with self._lock:
             if self._clock() >= self._end:

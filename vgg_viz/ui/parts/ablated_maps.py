@@ -33,10 +33,7 @@ class MapsAfterAblation(LayerMaps):
         return (*super().subject_key, "without", self.source.name, self.ablated)
 
     def values(self) -> np.ndarray:
-        """Return the later layer's maps after ReLU, float32 ``(maps, height, width)``.
-
-        Those of the layer ``source`` itself are its maps with the ablated ones set to zero.
-        """
+        """Return the later layer's maps after ReLU, float32 ``(maps, height, width)``."""
         if self.layer == self.source:
             return self.source_maps()
 
@@ -99,11 +96,7 @@ class AblatedMaps:
         return [number for number in self.numbers if largest[number - 1] == 0]
 
     def changes(self) -> list[MapChanges]:
-        """Return how much the ablation changes the maps of each later layer, one entry per layer.
-
-        Raises:
-            NotFiniteError: activations overflow float32.
-        """
+        """Return each later layer's changes; a `NotFiniteError` means that float32 overflows."""
         maps = self.maps
         return maps.results.cached_in_slices(
             ("ablation", self.key),
@@ -154,11 +147,7 @@ class AblatedMaps:
         )
 
     def value_drop(self, change: MapChanges) -> ValueDrop:
-        """Return the drop of the next layer's value that the ablation changes most, after ReLU.
-
-        Raises:
-            NotFiniteError: activations overflow float32.
-        """
+        """Return the drop of the next layer's value that changes most after ReLU; see `changes`."""
         maps, (index, row, column) = self.maps, change.most_changed
         spec = AttributionSpec(change.layer, index + 1, row, column, maps.layer.name)
 

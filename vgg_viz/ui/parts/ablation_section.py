@@ -194,10 +194,7 @@ def show(maps: LayerMaps) -> None:
 
 
 def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
-    """Return how an ablation changes each later layer, one entry per layer.
-
-    If nothing changes or can be computed, show the reason and return an empty list.
-    """
+    """Return each later layer's changes; if there are none, show why and return an empty list."""
     layer, inactive = ablation.maps.layer, ablation.inactive
     if layer is VGG19.conv_layers[-1]:
         st.info(

@@ -96,10 +96,7 @@ def show_in_place_of_maps(maps: LayerMaps, spec: AttributionSpec) -> None:
 
 
 def choose(layer: ConvLayer) -> AttributionSpec | None:
-    """Show the controls of an attribution; return the chosen value, target and method.
-
-    Returns None, and shows a note instead, if no value is chosen.
-    """
+    """Show the controls of an attribution; return what they choose, or None after a note."""
     chosen = selection.current()
     if chosen is None or chosen.position is None:
         text_blocks.note("Choose a map and a position in it: the value to attribute.")
@@ -222,10 +219,7 @@ def show_convergence(result: Attribution, difference: str) -> None:
 
 
 def show_grid(traced: ValueAttribution) -> None:
-    """Show the heatmap of an attribution to pixels, or the most important maps of an earlier layer.
-
-    An export menu stands below.
-    """
+    """Show an attribution's grid, of pixels or of an earlier layer's maps, and an export menu."""
     spec, maps = traced.spec, traced.maps
     start = TrailStep(spec.layer.name, spec.channel, (spec.row, spec.column))
     on_pick = partial(trail.follow, traced.trail_steps(), maps.subject_key, start)

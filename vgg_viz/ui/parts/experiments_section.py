@@ -28,10 +28,7 @@ SHOW: Mapping[str, Callable[[LayerMaps], None]] = {
 
 
 def show(maps: LayerMaps, other: LayerMaps | None) -> None:
-    """Show the choice of an experiment, and its result for a layer's maps.
-
-    ``other`` are the maps of the other half of a comparison.
-    """
+    """Show an experiment on a layer's maps; ``other`` are those of a comparison's other half."""
     if state.value("ablated_in") != HERE:
         st.info("Experiments run the network without ablation: end the ablation first.")
         return

@@ -83,10 +83,7 @@ def show_submodel(maps: LayerMaps) -> None:
 
 
 def choose_in_sidebar(layer: ConvLayer) -> AttributionSpec | None:
-    """Show what takes the place of the maps in lecture mode and on tours, and its controls.
-
-    Returns the value to attribute, or None.
-    """
+    """Show what takes the maps' place, and its controls; return the value to attribute, or None."""
     if selection.current() is None and not ablation_section.ablated():
         return None
     shown = controls.one_of("Show", "tab", IN_PLACE)

@@ -174,10 +174,7 @@ class Patches:
 def find(
     results: Results, network: Network, layer: ConvLayer, seconds: float = math.inf
 ) -> Patches:
-    """Find the top patches of a layer's channels on all available images, showing the progress.
-
-    After so many seconds, return those of the images searched until then, at least one.
-    """
+    """Find a layer's top patches on all available images, or those searched in so many seconds."""
     images = available_images.all_images()
     found = available_images.find_peaks(results, network, images, seconds)
     peaks = [each[layer.conv_number - 1] for each in found]

@@ -62,10 +62,7 @@ class Predictions:
         return self.cached("logits", lambda dense: evidence.predict(dense, self.maps.values()))
 
     def logit_drop_by_position(self) -> np.ndarray:
-        """Return each logit's drop when one position of the last conv layer's maps is ablated.
-
-        float32 (14, 14, 1000): row and column of the position, class.
-        """
+        """Return each logit's drop by ablation of a position, float32 (14, 14, classes)."""
         return self.cached(
             "positions", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
         )
@@ -95,10 +92,7 @@ class Predictions:
         return resolve(function)(self.maps.values(), gradients)
 
     def map_effects(self, target: ClassTarget) -> np.ndarray:
-        """Return how much the target's logit drops when each map is ablated, float32 (512,).
-
-        With a second class, return the drop of the difference of the two logits.
-        """
+        """Return the drop of the target's logit or difference of logits, by map, float32 (512,)."""
         drops = self.logit_drop_by_map()
         effects: np.ndarray = drops[:, target.chosen]
         return effects if target.against is None else effects - drops[:, target.against]
@@ -192,11 +186,7 @@ class Predictions:
         return {number: divmod(int(values[number - 1].argmax()), width) for number in numbers}
 
     def evidence_grid(self, methods: Sequence[str], target: ClassTarget) -> Grid:
-        """Return the evidence by several methods in one grid.
-
-        With a second class, each method has a row: both classes and their difference. With one
-        class, each method has one tile.
-        """
+        """Return the evidence by several methods in one grid."""
         grids = [self.evidence_by(method, target) for method in methods]
         if len(grids) == 1:
             return grids[0]

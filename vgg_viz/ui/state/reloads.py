@@ -41,10 +41,7 @@ def touch() -> None:
 
 
 def restore() -> None:
-    """Take over the uploads whose token the browser has sent (widget callback).
-
-    The session keeps what it has already.
-    """
+    """Take over uploads by the token that the browser has sent, if it lacks them (callback)."""
     st.session_state[ANSWERED] = True
     sent = component_values.raw_value(COMPONENT)
     if not isinstance(sent, str) or token():

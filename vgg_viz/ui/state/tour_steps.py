@@ -175,10 +175,7 @@ def outlined() -> tuple[int, ...]:
 
 
 def shown_network() -> str | None:
-    """Return the label of the network that the view shows; of two compared networks, the first.
-
-    Returns None if the view shows none, or the label is not known yet.
-    """
+    """Return the label of the network that the view shows; of two compared networks, the first."""
     if not VIEWS[state.choice("view", VIEWS)].shows_network:
         return None
     compared = state.value("view") == "maps" and state.value("compare") == "network"

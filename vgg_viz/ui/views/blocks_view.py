@@ -85,10 +85,7 @@ def show_block(
 def show_maps(
     maps: LayerMaps, count: int, order: str, appearance: controls.Appearance, *, abreast: bool
 ) -> None:
-    """Show feature maps of a block's last conv layer as a grid, and their export menu.
-
-    The export menu is left out where all blocks stand side by side on one screen (``abreast``).
-    """
+    """Show maps of a block's last conv layer and, unless blocks are abreast, their export menu."""
     layer, name = maps.layer, f"block-{maps.layer.block}"
     placement = grid.Placement(name, partial(selection.open_map, layer), follows=False)
     with maps.results.holding():

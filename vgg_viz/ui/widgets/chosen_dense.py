@@ -28,10 +28,7 @@ MAX_WAITS = 2  # of 0.2 s each for the class names, which also arrive later by t
 
 
 def names_of(weights: Weights | None) -> ClassNames:
-    """Return the names of a network's classes.
-
-    Of an own network, they are in the file beside its own, or the viewer has given them.
-    """
+    """Return the names of a network's classes."""
     if not isinstance(weights, OwnNetwork):
         return load_names()
     if isinstance(weights.source, Path):

@@ -28,10 +28,7 @@ class ClassTarget(NamedTuple):
 def show(
     key: str, label: str, prediction: Prediction, names: ClassNames, target: ClassTarget, count: int
 ) -> None:
-    """Show the ``count`` most likely classes as rows with bars, and those of the target.
-
-    A click on a row chooses its class.
-    """
+    """Show the ``count`` most likely classes as rows with bars, and those of the target."""
     shown = list(dict.fromkeys([*prediction.most_likely(count), *target.classes]))
     header = {
         "label": label,

@@ -33,10 +33,7 @@ class ColorGrid(Tiles):
         return {"shown": self.caption, "lines": lines, "flat": flat, "positions": 0}
 
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
-        """Pack the pictures of all tiles into one PNG; tiles without a picture are transparent.
-
-        The tiles' side in pixels, for the mosaic's header, and a list of that PNG.
-        """
+        """Pack all tiles into one PNG; those without a picture are transparent."""
         tiles = color_tiles(self.load(), partial(self.drawn_side, width=width))
         clear = np.where(self.struck, 0, 255)[:, None, None, None]
         opacity = np.broadcast_to(clear.astype(np.uint8), (*tiles.shape[:3], 1))

@@ -114,10 +114,7 @@ def show_skipped(notice: DeltaGenerator, sentences: Sequence[str]) -> None:
 
 @contextmanager
 def one_line(notice: DeltaGenerator, key: str, icon: str, sentence: str) -> Iterator[bool]:
-    """Show a sentence in one line; yield whether it is unfolded, with the place for more.
-
-    A lecture shows the sentence alone.
-    """
+    """Show a sentence in one line; yield whether it is unfolded, which a lecture's never is."""
     with notice.container(key=key):
         if mode.in_lecture():
             st.markdown(f":material/{icon}: {sentence}")
