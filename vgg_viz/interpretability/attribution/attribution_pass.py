@@ -33,8 +33,7 @@ from vgg_viz.interpretability.receptive_field import (
     value_stages,
 )
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, Layer
-from vgg_viz.model.network import Network, Tensor, network_input, read_only, tf
-from vgg_viz.model.preprocessing import Preprocessing
+from vgg_viz.model.network import Network, Tensor, read_only, tf
 from vgg_viz.option import resolve
 
 Value = TypeVar("Value")
@@ -62,24 +61,6 @@ class AttributionSpec:
     column: int
     back_to: str  # "input" for the pixels, or a conv layer before
     method: str = "input_x_gradient"  # in ATTRIBUTION_METHODS
-
-
-@dataclass(frozen=True, eq=False)
-class InputImage:
-    """An image, RGB uint8 ``(224, 224, 3)``, and its preprocessing for the network."""
-
-    pixels: np.ndarray
-    preprocessing: Preprocessing = "caffe"
-
-    @cached_property
-    def values(self) -> np.ndarray:
-        """The preprocessed image: the network's input, float32 ``(3, 224, 224)``."""
-        return network_input(self.pixels, self.preprocessing)
-
-    def filled(self, *color: float) -> np.ndarray:
-        """Return the network's input for an image of this size in a gray level or RGB color."""
-        pixels = np.broadcast_to(np.array(color, np.float32), self.pixels.shape)
-        return network_input(pixels, self.preprocessing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +170,7 @@ def attribute(
     gradients overflow float32, a `NotPositiveError` that the method needs a value above 0.
     """
     method = resolve(ATTRIBUTION_METHODS[spec.method].function)
-    work: Work = method(AttributionPass(network, spec), InputImage(pixels, network.preprocessing))
+    work: Work = method(AttributionPass(network, spec), pixels)
     result = yield from fractions(work, report)
     terms = (*result.biases.values(), result.baseline, result.absorbed)
     check_finite(result.values, result.value, *terms)
@@ -232,7 +213,7 @@ class AttributionPass:
         """
         start = _checked_start(spec, network.architecture).index
         stages = value_stages(spec.layer, spec.row, spec.column, network.architecture)
-        self.spec = spec
+        self.network, self.spec = network, spec
         self.layers = LayerOperations(network)
         # To the maps of `back_to` (none for the pixels), to the last layer's input, to the value.
         self.before, self.between, self.last = stages[:start], stages[start:-1], stages[-1]
@@ -261,11 +242,11 @@ class AttributionPass:
         return _cropped(maps, self.area)
 
     def at_image(
-        self, image: InputImage, rule: ReluRule = relu_gradient
+        self, pixels: np.ndarray, rule: ReluRule = relu_gradient
     ) -> Generator[int | None, None, tuple[Tensor, float, Tensor, dict[str, float]]]:
         """Compute maps of ``back_to`` or pixels, value, gradient and bias terms for an image."""
         yield self.steps
-        x = yield from self.maps(image.values)
+        x = yield from self.maps(self.network.input(pixels))
         values, gradient, biases = yield from self.forward_backward(x, rule)
         return x, float(values[0]), gradient, biases
 

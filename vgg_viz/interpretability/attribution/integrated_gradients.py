@@ -16,7 +16,6 @@ import numpy as np
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionPass,
-    InputImage,
     Work,
     channels_first,
     check_finite,
@@ -31,7 +30,7 @@ POINTS = (9, 17, 33, 65)  # number of points of each level
 BATCH_VALUES = 2**22
 
 
-def integrated_gradients(attribution_pass: AttributionPass, image: InputImage) -> Work:
+def integrated_gradients(attribution_pass: AttributionPass, pixels: np.ndarray) -> Work:
     """Attribute a value by integrated gradients, from maps or pixels of an image of mean color.
 
     Yields the attributions of each level of the quadrature. The last level is the one with which
@@ -41,8 +40,9 @@ def integrated_gradients(attribution_pass: AttributionPass, image: InputImage) -
     # Both ends need a forward pass; each batch needs a forward and a backward pass.
     passes = sum(map(len, levels))
     yield 2 * (len(attribution_pass.before) + passes * len(attribution_pass.between))
-    end = yield from attribution_pass.maps(image.values)
-    start = yield from attribution_pass.maps(image.filled(*MEAN))
+    end = yield from attribution_pass.maps(attribution_pass.network.input(pixels))
+    baseline = np.broadcast_to(np.array(MEAN, np.float32), pixels.shape)
+    start = yield from attribution_pass.maps(attribution_pass.network.input(baseline))
     line = _Line(attribution_pass, start, end)
     for batches in levels:
         for batch in batches:

@@ -21,7 +21,6 @@ import numpy as np
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
     AttributionPass,
-    InputImage,
     NotPositiveError,
     Work,
     bias_term,
@@ -36,11 +35,11 @@ GAMMA = 0.25
 EPSILON = 0.25  # as a share of the root mean square of the layer's values before ReLU
 
 
-def lrp(attribution_pass: AttributionPass, image: InputImage) -> Work:
+def lrp(attribution_pass: AttributionPass, pixels: np.ndarray) -> Work:
     """Attribute a value by LRP; a `NotPositiveError` means that it is not above 0."""
     yield attribution_pass.steps + 1
     # Passing back relevance divided by activation avoids 0/0 at inactive units.
-    x = yield from attribution_pass.maps(image.values)
+    x = yield from attribution_pass.maps(attribution_pass.network.input(pixels))
     outputs = yield from attribution_pass.outputs(x)
     value, output, ratio = _start(attribution_pass, outputs[-1])
     outputs.append(output)
@@ -58,7 +57,7 @@ def lrp(attribution_pass: AttributionPass, image: InputImage) -> Work:
             ratio = attribution_pass.layers.backward(stage, outputs[-1], output, ratio)
         yield None
     if by_zb:
-        relevance, lost = _zb(attribution_pass, stages[0], x, ratio * outputs[-1], image)
+        relevance, lost = _zb(attribution_pass, stages[0], x, ratio * outputs[-1], pixels)
         absorbed += lost
         yield None
     else:
@@ -109,13 +108,14 @@ def _zb(
     stage: Stage,
     x: Tensor,
     relevance: Tensor,
-    image: InputImage,
+    pixels: np.ndarray,
 ) -> tuple[Tensor, float]:
     """Pass relevance back to the pixels by zᴮ; also return the relevance that 0/0 absorbs."""
     kernel, _ = attribution_pass.layers.weights(stage.layer)
     # x w - l max(w, 0) - h min(w, 0), but without cancellation: no summand is negative.
     kernels = tf.concat([tf.nn.relu(kernel), -tf.nn.relu(-kernel)], axis=2)
-    bounds = [attribution_pass.crop(image.filled(level)) for level in (0, 255)]
+    levels = (np.full_like(pixels, level) for level in (0, 255))
+    bounds = [attribution_pass.crop(attribution_pass.network.input(one)) for one in levels]
     distances = tf.concat([x - bound for bound in bounds], axis=3)
     denominator = tf.nn.conv2d(padded_input(stage, distances), kernels, 1, "VALID")
     ratio = tf.math.divide_no_nan(relevance, denominator)

@@ -24,7 +24,7 @@ class Term:
 class AttributionMethod(Option):
     """An attribution method: its function, and the properties that the page shows or needs.
 
-    The function is a generator (attribution pass, input image) -> `Attribution`, which yields its
+    The function is a generator (attribution pass, pixels) -> `Attribution`, which yields its
     number of steps and then after each.
     """
 
