@@ -153,6 +153,16 @@ def row(layer: ConvLayer, profile: Profile) -> dict[str, Any]:
     }
 
 
+def layer_rows(**columns: Sequence[float]) -> list[dict[str, Any]]:
+    """Return the data of a chart, a row per conv layer, without those that lack the first field."""
+    rows = [dict(zip(columns, one, strict=True)) for one in zip(*columns.values(), strict=True)]
+    return [
+        {"number": layer.conv_number, "layer": layer.name, **values}
+        for layer, values in zip(VGG19.conv_layers, rows, strict=True)
+        if np.isfinite(next(iter(values.values())))
+    ]
+
+
 def show_layers(rows: list[dict[str, Any]], field: str, title: str, number_format: str) -> None:
     """Show a chart with one bar per conv layer; a click on a bar opens its layer."""
     layer = str(state.value("layer"))

@@ -42,7 +42,8 @@ def show(results: Results, own: Weights, layer: ConvLayer, notice: DeltaGenerato
         "**Click a bar** to open its layer."
     )
     changes = {one: layer_change(results, own, original, one) for one in VGG19.conv_layers}
-    charts.show_layers(rows(changes), "change", "Relative change", ".2%")
+    rows = charts.layer_rows(change=[change.whole for change in changes.values()])
+    charts.show_layers(rows, "change", "Relative change", ".2%")
     frozen = [one.name for one, change in changes.items() if change.whole == 0]
     if frozen:
         st.caption(f"Unchanged, as in frozen layers: {', '.join(frozen)}.")
@@ -96,11 +97,3 @@ def layer_change(
         )
 
     return results.cached(("fine-tuning", own.identity, original.identity, layer.name), compute)
-
-
-def rows(changes: dict[ConvLayer, LayerChange]) -> list[dict[str, object]]:
-    """Return the data of the chart, one row per layer."""
-    return [
-        {"number": layer.conv_number, "layer": layer.name, "change": change.whole}
-        for layer, change in changes.items()
-    ]

@@ -71,11 +71,7 @@ def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
 
 def bars(found: Sequence[MapDistance]) -> list[dict[str, Any]]:
     """Return the data of the chart of mean distances, one row per layer where it is defined."""
-    return [
-        {"number": layer.conv_number, "layer": layer.name, "distance": distance.mean}
-        for layer, distance in zip(VGG19.conv_layers, found, strict=True)
-        if not np.isnan(distance.mean)
-    ]
+    return charts.layer_rows(distance=[one.mean for one in found])
 
 
 def offer_table(name: str, title: str, found: Sequence[MapDistance]) -> None:
@@ -115,7 +111,9 @@ def show_similarity(results: Results, first: Network, second: Network) -> None:
             *([means_of(results, one, image) for image in images] for one in (first, second))
         ),
     )
-    charts.show_layers(similarity_bars(found), "similarity", "Unbiased CKA", ".2f")
+    chance = [round(one.by_chance, 2) for one in found]
+    rows = charts.layer_rows(similarity=[one.cka for one in found], by_chance=chance)
+    charts.show_layers(rows, "similarity", "Unbiased CKA", ".2f")
     st.caption(similarity_caption(found, len(images)))
 
 
@@ -126,20 +124,6 @@ def means_of(results: Results, network: Network, image: AvailableImage) -> Chann
         lambda: channel_means(network, image.pixels),
         long=True,
     )
-
-
-def similarity_bars(found: list[LayerSimilarity]) -> list[dict[str, object]]:
-    """Return the data of the chart, one row per layer with a defined similarity."""
-    return [
-        {
-            "number": layer.conv_number,
-            "layer": layer.name,
-            "similarity": one.cka,
-            "by_chance": round(one.by_chance, 2),
-        }
-        for layer, one in zip(VGG19.conv_layers, found, strict=True)
-        if np.isfinite(one.cka)
-    ]
 
 
 def similarity_caption(found: list[LayerSimilarity], count: int) -> str:
