@@ -33,8 +33,7 @@ from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_ME
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.model.own_networks.head import Head
-from vgg_viz.model.own_networks.own_network import OwnNetwork, open_network
+from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 from vgg_viz.option import resolve
 
@@ -490,12 +489,6 @@ def saved(tmp_path_factory):
     paths = save(keras, model, tmp_path_factory.mktemp("own"))
     (vgg,) = (layer for layer in model.get_layer("features").layers if hasattr(layer, "layers"))
     return {**paths, "built": keras.Model(vgg.input, vgg.get_layer("block2_conv1").output)}
-
-
-def test_an_uploaded_network_is_no_file_of_a_script():
-    network = OwnNetwork("mine", "0", "", Head(), None, None, b"", {})
-    with pytest.raises(ValueError, match="expected a network in a file on this disk"):
-        script_weights(network)
 
 
 def test_numbers_of_every_precision_are_converted():

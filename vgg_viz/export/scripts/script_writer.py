@@ -44,16 +44,6 @@ class OwnFile:
     name: str  # without its folder
     places: Mapping[str, object]  # of its arrays, as the scripts' ``FILES`` has them
 
-    @staticmethod
-    def of(network: OwnNetwork) -> "OwnFile":
-        """Return the file of a network; raise a ``ValueError`` if it is not on this disk."""
-        if not isinstance(network.source, Path):
-            raise ValueError("expected a network in a file on this disk, got an uploaded one")
-        layers = {
-            layer: [array.path for array in arrays] for layer, arrays in network.arrays.items()
-        }
-        return OwnFile(network.source.name, {"turned": network.turned, "layers": layers})
-
 
 def script_weights(weights: Weights) -> str | OwnFile:
     """Return the weights as a script names them: "imagenet", "untrained" or a file.
@@ -61,7 +51,9 @@ def script_weights(weights: Weights) -> str | OwnFile:
     Keras reads the layout of Keras 2 from ``.h5`` and ``.hdf5``, but not from ``.weights.h5``.
     """
     if isinstance(weights, OwnNetwork):
-        return OwnFile.of(weights)
+        assert isinstance(weights.source, Path)  # the page offers no script for an uploaded file
+        layers = {name: [one.path for one in arrays] for name, arrays in weights.arrays.items()}
+        return OwnFile(weights.source.name, {"turned": weights.turned, "layers": layers})
     if not isinstance(weights, StoredWeights):
         return "untrained"
     if weights.label == IMAGENET_LABEL:
