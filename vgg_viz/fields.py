@@ -16,10 +16,7 @@ from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES, SCALES
 from vgg_viz.image_io.input_image import FITS
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES
-from vgg_viz.interpretability.experiments.changes import (
-    CHANGES,
-    FILLS,
-)
+from vgg_viz.interpretability.experiments.changes import CHANGES, FILLS
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     EXAMPLES,
     PARAMETRIZATIONS,

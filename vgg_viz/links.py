@@ -26,12 +26,7 @@ from vgg_viz.fields import (
     Value,
     shortened,
 )
-from vgg_viz.interpretability.experiments.changes import (
-    CHANGES,
-    COVER,
-    NONE,
-    Amount,
-)
+from vgg_viz.interpretability.experiments.changes import CHANGES, COVER, NONE, Amount
 from vgg_viz.interpretability.map_orders import ORDERS, PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import NETWORKS

@@ -25,13 +25,7 @@ from typing import NamedTuple
 
 from vgg_viz.downloads.fetching import FileUnavailable, path_setting
 from vgg_viz.downloads.file_kinds import recognize
-from vgg_viz.downloads.keras_files import (
-    KerasFile,
-    fetch,
-    find,
-    folders,
-    regular_status,
-)
+from vgg_viz.downloads.keras_files import KerasFile, fetch, find, folders, regular_status
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.networks import name_of
 

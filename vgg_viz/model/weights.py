@@ -27,13 +27,7 @@ from vgg_viz.downloads.keras_files import (
     folders,
     offers,
 )
-from vgg_viz.model.architecture import (
-    KERNEL_SIDE,
-    VGG19,
-    ConvLayer,
-    DenseLayer,
-    format_shape,
-)
+from vgg_viz.model.architecture import KERNEL_SIDE, VGG19, ConvLayer, DenseLayer, format_shape
 from vgg_viz.model.file_guards import WeightsError as WeightsError  # most callers catch it
 from vgg_viz.model.file_guards import (
     as_weights_error,

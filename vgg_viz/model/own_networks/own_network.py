@@ -33,10 +33,7 @@ from vgg_viz.model.own_networks.configuration import (
 )
 from vgg_viz.model.own_networks.convolutions import check_plan, find_convolutions
 from vgg_viz.model.own_networks.head import Head, build_head, own_head, read_head
-from vgg_viz.model.own_networks.recorded_preprocessing import (
-    input_side,
-    recorded_preprocessing,
-)
+from vgg_viz.model.own_networks.recorded_preprocessing import input_side, recorded_preprocessing
 from vgg_viz.model.own_networks.saved_file import (
     SavedFile,
     SavedLayer,

@@ -6,11 +6,7 @@ import numpy as np
 import streamlit as st
 
 from vgg_viz.export.number_format import figure
-from vgg_viz.interpretability.experiments.gratings import (
-    ORIENTATIONS,
-    PERIODS,
-    grating_responses,
-)
+from vgg_viz.interpretability.experiments.gratings import ORIENTATIONS, PERIODS, grating_responses
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.widgets import export_menu, text_blocks

@@ -17,13 +17,7 @@ from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_g
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.optimized_images import OptimizedImages
 from vgg_viz.ui.state.shared_instance import results
-from vgg_viz.ui.widgets import (
-    chosen_channel,
-    controls,
-    own_pictures,
-    picture_chooser,
-    text_blocks,
-)
+from vgg_viz.ui.widgets import chosen_channel, controls, own_pictures, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.views import VIEWS
 
