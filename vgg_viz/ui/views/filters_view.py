@@ -1,6 +1,5 @@
 """Filters view: the kernels of a conv layer as tiles of 3 × 3 weights."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -9,10 +8,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.export.scripts import Run, script_weights
+from vgg_viz.export.tiles import Tiles
 from vgg_viz.fields import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.own_networks.own_network import OwnNetwork
-from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
+from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import fine_tuning_section
@@ -52,46 +52,31 @@ def show(notice: DeltaGenerator) -> None:
     if layer.channels == 3:
         show_first_layer(results, weights, layer, kernels)
     else:
-        show_kernels(results, weights, layer, kernels)
+        show_tiles(results, weights, layer, kernels)
     if isinstance(weights, OwnNetwork) and not mode.is_explained():
         fine_tuning_section.show(results, weights, layer, st.container())
 
 
-def show_kernels(results: Results, weights: Weights, layer: ConvLayer, kernels: grid.Grid) -> None:
-    """Show kernels of a conv layer as one mosaic, and their export menu."""
-    placement = grid.Placement(
-        "kernels", partial(selection.open_map, layer), largest_tile=LARGEST_TILE
-    )
-    grid.show(results, kernels, placement)
-    filters, channels = kernels.axes.values()
-    export_menu.offer(
-        "kernels",
-        f"Filters of {layer.name}",
-        lambda: [kernels],
-        lambda: [filters_run(kernels.name, weights, layer, filters, channels)],
-    )
-
-
-def filters_run(
-    name: str,
-    weights: Weights,
-    layer: ConvLayer,
-    filters: Sequence[int],
-    channels: Sequence[int],
-    *,
-    in_color: bool = False,
-    preprocessing: Preprocessing = "caffe",
-) -> Run:
-    """Return the parameters of a Keras script that reads these kernels, numbered from 1."""
+def show_tiles(results: Results, weights: Weights, layer: ConvLayer, tiles: Tiles) -> None:
+    """Show filters of a conv layer as one mosaic, and their export menu."""
+    in_color = isinstance(tiles, ColorGrid)
+    key, title = "kernels", f"Filters of {layer.name}"
+    if in_color:
+        key, title = "filter-colors", f"{title} as colors"
+    on_pick = partial(selection.open_map, layer)
+    grid.show(results, tiles, grid.Placement(key, on_pick, largest_tile=LARGEST_TILE))
     arguments = {
-        "weights": script_weights(weights),
         "layer": layer.name,
-        "filters": filters,
-        "channels": channels,
+        "filters": tiles.axes["filter"],
+        "channels": tiles.axes.get("channel", range(1, layer.channels + 1)),
         "in_color": in_color,
-        "preprocessing": preprocessing,
+        "preprocessing": preprocessing_of(weights),
     }
-    return Run("filters", name, arguments)
+
+    def runs() -> list[Run]:
+        return [Run("filters", tiles.name, {"weights": script_weights(weights), **arguments})]
+
+    export_menu.offer(key, title, lambda: [tiles], runs)
 
 
 def kernel_grid(
@@ -141,38 +126,13 @@ def show_first_layer(
         text_blocks.prose(
             f"**Kernels.** Channels 1, 2 and 3 are {order}, the order of this network's input."
         )
-        show_kernels(results, weights, layer, kernels)
+        show_tiles(results, weights, layer, kernels)
     with right:
         text_blocks.prose(
             "**As colors.** The input channels are colors, so each filter is drawn in the colors "
             "it responds to. Gray means a weight of zero."
         )
-        show_colors(results, weights, layer)
-
-
-def show_colors(results: Results, weights: Weights, layer: ConvLayer) -> None:
-    """Show the first conv layer's filters as color images, and their export menu."""
-    colors = color_grid(results, weights, layer)
-    on_pick = partial(selection.open_map, layer)
-    placement = grid.Placement("filter-colors", on_pick, largest_tile=LARGEST_TILE)
-    grid.show(results, colors, placement)
-    channels = range(1, layer.channels + 1)
-    run = partial(
-        filters_run,
-        colors.name,
-        weights,
-        layer,
-        colors.numbers,
-        channels,
-        in_color=True,
-        preprocessing=preprocessing_of(weights),
-    )
-    export_menu.offer(
-        "filter-colors",
-        f"Filters of {layer.name} as colors",
-        lambda: [colors],
-        lambda: [run()],
-    )
+        show_tiles(results, weights, layer, color_grid(results, weights, layer))
 
 
 def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGrid:
