@@ -33,7 +33,7 @@ RESPONSES = LayerResponses(
 
 def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_zero():
     points = response_curves.layer_points(RESPONSES, Selection(1, (3, 4)))
-    curves = {name: [p.share for p in points if p.curve == name] for _, name, *_ in points}
+    curves = {name: [p.y for p in points if p.curve == name] for _, name, *_ in points}
     assert curves == {
         "Correlation of all maps": [0.5, 1.0, 0.25],
         "Maximum of map 1": [0.5, 1.0, 2.0],
@@ -74,7 +74,7 @@ def test_experiments_do_not_run_on_ablated_maps():
 
 
 def test_a_line_leaves_out_what_is_no_number():
-    points = [LinePoint(at, "one", y, "") for at, y in enumerate((1.0, float("nan"), 2.0))]
+    points = [LinePoint(at, "one", y, y) for at, y in enumerate((1.0, float("nan"), 2.0))]
     (lines,) = line_plot(points, "x", (0, 2), "y")["layer"]
     assert [row["x"] for row in lines["data"]["values"]] == [0, 2]
 

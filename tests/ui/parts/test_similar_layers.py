@@ -71,5 +71,5 @@ def test_images_of_one_network_are_not_compared_over_several_images():
 
 def test_undefined_similarities_have_no_bar_and_enough_images_are_said_to_be_enough():
     found = [LayerSimilarity(float("nan"), float("nan"))] * 16
-    assert charts.layer_rows(similarity=[one.cka for one in found]) == []
+    assert charts.layer_rows({"similarity": one.cka} for one in found) == []
     assert map_distances.similarity_caption(found, 20) == "Over 20 images: the samples and your own"

@@ -27,7 +27,7 @@ def test_charts_show_all_16_layers(truth):
         assert row["active"] == pytest.approx(expected.active, rel=1e-4)
         assert row["inactive"] == expected.inactive
         assert row["correlation"] == pytest.approx(expected.correlation, abs=2e-3)
-        assert row["map"] == expected.correlated_map
+        assert row["correlated_map"] == expected.correlated_map
     assert f"{plots[0]['correlation'][0]:.2f} in block1_conv1" in texts(page)
     fields = [
         json.loads(chart.proto.spec)["encoding"]["y"]["field"]

@@ -1,6 +1,6 @@
 """Charts: histograms of values, lines, and bars of a property of each of the 16 conv layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import Profile, Statistics, histogram, ranks
-from vgg_viz.model.architecture import VGG19, ConvLayer
+from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, selection
@@ -115,7 +115,7 @@ def histogram_plot(rows: list[dict[str, Any]], subject: str) -> dict[str, Any]:
 
 def show_profiles(maps: LayerMaps, places: Sequence[DeltaGenerator]) -> None:
     """Show one chart each of active positions and similarity to the image, in these places."""
-    rows = [row(*each) for each in zip(VGG19.conv_layers, profiles_of(maps), strict=True)]
+    rows = layer_rows(map(vars, profiles_of(maps)))
     for place, (field, title, unit, number_format) in zip(places, PLOTS, strict=True):
         with place:
             st.markdown(f"**{title}**, {unit}")
@@ -141,25 +141,12 @@ def profiles_caption(maps: LayerMaps) -> str:
     )
 
 
-def row(layer: ConvLayer, profile: Profile) -> dict[str, Any]:
-    """Return the data of one conv layer, from which the charts across layers are drawn."""
-    return {
-        "number": layer.conv_number,
-        "layer": layer.name,
-        "active": profile.active,
-        "correlation": profile.correlation,
-        "map": profile.correlated_map,
-        "inactive": profile.inactive,
-    }
-
-
-def layer_rows(**columns: Sequence[float]) -> list[dict[str, Any]]:
-    """Return the data of a chart, a row per conv layer, without those that lack the first field."""
-    rows = [dict(zip(columns, one, strict=True)) for one in zip(*columns.values(), strict=True)]
+def layer_rows(values: Iterable[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Return the data of a chart, a row per conv layer, without those whose first value is none."""
     return [
-        {"number": layer.conv_number, "layer": layer.name, **values}
-        for layer, values in zip(VGG19.conv_layers, rows, strict=True)
-        if np.isfinite(next(iter(values.values())))
+        {"number": layer.conv_number, "layer": layer.name, **row}
+        for layer, row in zip(VGG19.conv_layers, values, strict=True)
+        if np.isfinite(next(iter(row.values())))
     ]
 
 
@@ -196,7 +183,7 @@ def layer_plot(
     axis = {"format": number_format, "tickCount": 5}
     values = [row[field] for row in rows]
     details = {
-        "map": "Most similar map",
+        "correlated_map": "Most similar map",
         "inactive": "Inactive maps",
         "by_chance": "Shuffled, at most",
     }
@@ -226,7 +213,7 @@ class LinePoint(NamedTuple):
     x: float
     curve: str  # name of the line
     y: float
-    shown: str  # value in the tooltip
+    value: float  # in the tooltip
 
 
 def line_plot(
@@ -247,8 +234,9 @@ def line_plot(
     legend = {"columns": 1 + len(names) // 9, "symbolLimit": 0, "rowPadding": 4}
     color = {"field": "curve", "sort": names, "title": None, "scale": {"scheme": scheme}}
     shown = {"curve": "Curve", "x": x_title, "shown": "Value"}
+    rows = [{**point._asdict(), "shown": figure(point.value)} for point in points]
     lines = {
-        "data": {"values": [point._asdict() for point in points]},
+        "data": {"values": rows},
         "mark": {"type": "line", "point": len(points) <= MOST_POINTS},
         "encoding": {
             "x": {**x, "field": "x", "title": x_title},

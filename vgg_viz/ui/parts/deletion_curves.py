@@ -29,9 +29,9 @@ def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
         text_blocks.prose(TEXT)
     curves = curves_of(predictions, target.chosen)
     points = [
-        LinePoint(count, name, float(logit), figure(float(logit)))
+        LinePoint(count, name, logit, logit)
         for name, curve in curves.items()
-        for count, logit in enumerate(curve)
+        for count, logit in enumerate(curve.tolist())
     ]
     last = len(next(iter(curves.values()))) - 1
     plot = charts.line_plot(points, REMOVED, (0, last), "logit")

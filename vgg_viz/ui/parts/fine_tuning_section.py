@@ -42,7 +42,7 @@ def show(results: Results, own: Weights, layer: ConvLayer, notice: DeltaGenerato
         "**Click a bar** to open its layer."
     )
     changes = {one: layer_change(results, own, original, one) for one in VGG19.conv_layers}
-    rows = charts.layer_rows(change=[change.whole for change in changes.values()])
+    rows = charts.layer_rows({"change": one.whole} for one in changes.values())
     charts.show_layers(rows, "change", "Relative change", ".2%")
     frozen = [one.name for one, change in changes.items() if change.whole == 0]
     if frozen:

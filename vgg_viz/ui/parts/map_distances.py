@@ -71,7 +71,7 @@ def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
 
 def bars(found: Sequence[MapDistance]) -> list[dict[str, Any]]:
     """Return the data of the chart of mean distances, one row per layer where it is defined."""
-    return charts.layer_rows(distance=[one.mean for one in found])
+    return charts.layer_rows({"distance": one.mean} for one in found)
 
 
 def offer_table(name: str, title: str, found: Sequence[MapDistance]) -> None:
@@ -111,8 +111,9 @@ def show_similarity(results: Results, first: Network, second: Network) -> None:
             *([means_of(results, one, image) for image in images] for one in (first, second))
         ),
     )
-    chance = [round(one.by_chance, 2) for one in found]
-    rows = charts.layer_rows(similarity=[one.cka for one in found], by_chance=chance)
+    rows = charts.layer_rows(
+        {"similarity": one.cka, "by_chance": round(one.by_chance, 2)} for one in found
+    )
     charts.show_layers(rows, "similarity", "Unbiased CKA", ".2f")
     st.caption(similarity_caption(found, len(images)))
 

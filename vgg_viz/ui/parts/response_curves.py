@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.experiments.changes import CHANGES, NONE, ChosenChange
 from vgg_viz.interpretability.experiments.responses import (
     LayerResponses,
@@ -33,15 +32,6 @@ ALL_LAYERS = (
     f"no difference to the layer ({ZEILER}). {DASHED}"
 )
 COLUMNS = ("amount", "curve", RELATIVE, "value")
-
-
-class Point(NamedTuple):
-    """A point of a curve. `COLUMNS` names the fields in the file."""
-
-    amount: int
-    curve: str  # name of the curve
-    share: float  # height: relative to the unchanged image
-    value: float
 
 
 def chosen_change() -> ChosenChange | None:
@@ -88,7 +78,7 @@ def show_job(
     change: ChosenChange,
     key: tuple[object, ...],
     begin: Callable[[Callable[[Any], None]], Job[Any]],
-    points_of: Callable[[Any], list[Point]],
+    points_of: Callable[[Any], list[LinePoint]],
     layers: str,
 ) -> None:
     """Show a chart of a job's result, and while it runs, of the points so far."""
@@ -113,7 +103,7 @@ def show_job(
     export_menu.offer_table("responses", f"Responses to {label.lower()}", lambda: table(points))
 
 
-def layer_points(responses: LayerResponses, chosen: Selection | None) -> list[Point]:
+def layer_points(responses: LayerResponses, chosen: Selection | None) -> list[LinePoint]:
     """Return the points of the chosen map's curves, and of the correlation of all maps."""
     curves: dict[str, np.ndarray] = {ALL_MAPS: responses.correlation}
     if chosen:
@@ -125,30 +115,29 @@ def layer_points(responses: LayerResponses, chosen: Selection | None) -> list[Po
             curves[f"Value at row {row}, column {column}"] = responses.value[:, index]
     zero = list(responses.amounts).index(0)
     return [
-        Point(amount, name, float(value / values[zero]), float(value))
+        LinePoint(amount, name, float(value / values[zero]), float(value))
         for name, values in curves.items()
         if values[zero]  # relative to 0 there is no curve
         for amount, value in zip(responses.amounts, values, strict=True)
     ]
 
 
-def layers_points(found: dict[int, np.ndarray]) -> list[Point]:
+def layers_points(found: dict[int, np.ndarray]) -> list[LinePoint]:
     """Return the points of one curve per conv layer."""
     return [
-        Point(amount, layer.name, float(value), float(value))
+        LinePoint(amount, layer.name, float(value), float(value))
         for layer, values in zip(VGG19.conv_layers, np.transpose(list(found.values())), strict=True)
         for amount, value in zip(found, values, strict=True)
     ]
 
 
-def plot(points: Sequence[Point], change: ChosenChange) -> dict[str, Any]:
+def plot(points: Sequence[LinePoint], change: ChosenChange) -> dict[str, Any]:
     """Return the Vega-Lite specification of a chart with one line per curve."""
     low, high, _, label = CHANGES[change.name].amount
-    rows = [LinePoint(one.amount, one.curve, one.share, figure(one.value)) for one in points]
     x_title = label or CHANGES[change.name].label
-    return charts.line_plot(rows, x_title, (low, high), RELATIVE, change.amount)
+    return charts.line_plot(points, x_title, (low, high), RELATIVE, change.amount)
 
 
-def table(points: Sequence[Point]) -> dict[str, list[object]]:
+def table(points: Sequence[LinePoint]) -> dict[str, list[object]]:
     """Return the columns of the points' CSV file."""
     return {name: [point[at] for point in points] for at, name in enumerate(COLUMNS)}
