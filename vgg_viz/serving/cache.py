@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,12 +48,7 @@ class Cache:
         self.used_bytes = 0  # by all cached values
         self._evicted_priority = 0.0
         self._running: dict[Hashable, Future[None]] = {}
-        self._lock = Lock()
-
-    def shrink_to(self, max_bytes: int) -> None:
-        """Evict values once, until the remaining ones take at most ``max_bytes``."""
-        with self._lock:
-            self._evict(max_bytes)
+        self._lock = RLock()
 
     def get(
         self,
@@ -106,7 +101,7 @@ class Cache:
         with self._lock:
             if key in self._entries:
                 self.used_bytes -= self._entries.pop(key).size
-            self._evict(self.max_bytes - size)
+            self.shrink_to(self.max_bytes - size)
             self._entries[key] = Entry(value, size, seconds)
             self.used_bytes += size
             self._touch(key)
@@ -118,16 +113,17 @@ class Cache:
         self._entries[key] = entry  # at the end: of equal priorities, the least recent goes first
         return entry.value
 
-    def _evict(self, max_bytes: int) -> None:
-        """Evict values, lowest priority first, until the others take at most ``max_bytes``."""
-        if self.used_bytes <= max_bytes:
-            return
-        for key in sorted(self._entries, key=lambda key: self._entries[key].priority):
-            entry = self._entries.pop(key)
-            self._evicted_priority = entry.priority
-            self.used_bytes -= entry.size
+    def shrink_to(self, max_bytes: int) -> None:
+        """Evict values once, lowest priority first, until the rest takes at most ``max_bytes``."""
+        with self._lock:
             if self.used_bytes <= max_bytes:
                 return
+            for key in sorted(self._entries, key=lambda key: self._entries[key].priority):
+                entry = self._entries.pop(key)
+                self._evicted_priority = entry.priority
+                self.used_bytes -= entry.size
+                if self.used_bytes <= max_bytes:
+                    return
 
 
 def byte_count(value: object) -> int:

@@ -6,7 +6,7 @@ it holds the same objects, so that keeping them takes no memory.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from time import monotonic
 
 MOST_BYTES = 32 * 10**6  # of all viewers together; one viewer's take 8 MB at most
@@ -31,13 +31,13 @@ class KeptUploads:
         self.max_bytes = max_bytes
         self._clock = clock
         self._by_token: dict[str, Uploads] = {}  # least recently used first
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def used_bytes(self) -> int:
         """Size of all kept uploads."""
         with self._lock:
-            return self._used_bytes()
+            return sum(one.size for one in self._by_token.values())
 
     def keep(self, token: str, name: str, upload: object) -> None:
         """Keep an upload, in place of the token's earlier one of this name."""
@@ -49,7 +49,7 @@ class KeptUploads:
             by_name = {**(before.by_name if before else {}), name: upload}
             size = byte_count(by_name) + BYTES_EACH
             self._by_token[token] = Uploads(self._clock(), by_name, size)
-            self._shrink_to(self.max_bytes)
+            self.shrink_to(self.max_bytes)
 
     def find(self, token: str) -> Mapping[str, object]:
         """Return the uploads of a token by name, and note that its viewer is there."""
@@ -70,14 +70,8 @@ class KeptUploads:
     def shrink_to(self, max_bytes: int) -> None:
         """Drop uploads, least recently used first, until the others take at most ``max_bytes``."""
         with self._lock:
-            self._shrink_to(max_bytes)
-
-    def _shrink_to(self, max_bytes: int) -> None:
-        while self._by_token and self._used_bytes() > max_bytes:
-            self._drop_first()
+            while self._by_token and self.used_bytes > max_bytes:
+                self._drop_first()
 
     def _drop_first(self) -> None:
         del self._by_token[next(iter(self._by_token))]
-
-    def _used_bytes(self) -> int:
-        return sum(one.size for one in self._by_token.values())

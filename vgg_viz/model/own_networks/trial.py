@@ -7,6 +7,7 @@ the server then reads by the same functions.
 import subprocess
 import sys
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 
 import vgg_viz
@@ -48,10 +49,8 @@ def read_all(source: Source) -> None:
 
 
 def _slabs(array: StoredArray) -> list[slice]:
-    size = 1
-    for length in array.shape:
-        size *= length
-    starts = range(0, array.shape[0] if array.shape and size <= MOST_NUMBERS else 0, SLAB_ROWS)
+    is_read = array.shape and prod(array.shape) <= MOST_NUMBERS
+    starts = range(0, array.shape[0] if is_read else 0, SLAB_ROWS)
     return [slice(start, start + SLAB_ROWS) for start in starts]
 
 
