@@ -13,7 +13,7 @@ from tests.support.thin import RandomWeights, noise
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import (
     Network,
-    filter_colors,
+    color_images,
     network_input,
     tiles_first,
 )
@@ -98,7 +98,7 @@ def test_filter_colors_are_rgb_with_zero_at_mid_gray():
         [[128, 128, 0], gray, gray],
     ]
     filters[1:3] = 1e-3 * filters[0], 1e3 * filters[0]  # on their own scales; the last is zero
-    colors = filter_colors(filters)
+    colors = color_images(filters)
     np.testing.assert_array_equal(colors[:3], np.array([expected] * 3, np.uint8), strict=True)
     assert (colors[3] == 128).all()
 

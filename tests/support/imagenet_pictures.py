@@ -14,7 +14,7 @@ from tests.support.photographs import load_image, sample_bytes
 from tests.support.weights_files import ReferenceWeights
 from vgg_viz.export.mosaic import enlarge, pack_tiles, shrink
 from vgg_viz.interpretability.map_statistics import statistics
-from vgg_viz.model.network import Network, filter_colors, tiles_first
+from vgg_viz.model.network import Network, color_images, tiles_first
 from vgg_viz.samples import IMAGENET_PICTURES, ImageNetPicture
 
 SIDE, GAP = 112, 4  # pixels
@@ -32,7 +32,7 @@ def grid(tiles: np.ndarray, columns: int) -> Image.Image:
 def filters(count: int) -> Image.Image:
     """Draw the first layer's first filters as colors."""
     kernel, _ = ReferenceWeights().read("block1_conv1")
-    colors = filter_colors(tiles_first(kernel))[:count]
+    colors = color_images(tiles_first(kernel))[:count]
     return grid(enlarge(colors, FILTERS_FACTOR), FILTERS_COLUMNS)
 
 

@@ -80,12 +80,12 @@ def tiles_first(kernel: np.ndarray) -> np.ndarray:
     return read_only(kernel.transpose(3, 2, 0, 1))
 
 
-def filter_colors(filters: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
-    """Render the first layer's filters (axis 1: the input's colors) as RGB ``(filters, 3, 3, 3)``.
+def color_images(values: np.ndarray, preprocessing: Preprocessing = "caffe") -> np.ndarray:
+    """Render values of the network's input channels, ``(n, 3, h, w)``, as RGB ``(n, h, w, 3)``.
 
-    Zero is mid-gray on each filter's own scale, so its hue is the color that it responds to.
+    Zero is mid-gray on each image's own scale. So a filter has the hue that it responds to.
     """
-    colors = PREPROCESSINGS[preprocessing].reorder(np.moveaxis(filters, 1, -1))
+    colors = PREPROCESSINGS[preprocessing].reorder(np.moveaxis(values, 1, -1))
     largest = np.abs(colors).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 + 127.5 * colors / np.where(largest > 0, largest, 1)).astype(np.uint8)
 

@@ -18,6 +18,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import (
 )
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS, AttributionMethod
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
+from vgg_viz.model.network import color_images
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.serving.results import ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -153,10 +154,7 @@ class ValueAttribution:
     def as_colors(self, result: Attribution) -> np.ndarray:
         """Convert attributions to the three colors into an image, RGB uint8 ``(side, side, 3)``."""
         values = with_padding(result.values, result, self.spec)
-        rgb = PREPROCESSINGS[self.maps.network.preprocessing].reorder(np.moveaxis(values, 0, -1))
-        largest = float(np.abs(rgb).max()) or 1.0
-        pixels: np.ndarray = np.rint(127.5 + 127.5 * rgb / largest)
-        return pixels.astype(np.uint8)
+        return color_images(values[None], self.maps.network.preprocessing)[0]
 
     def maps_grid(self) -> Grid:
         """Return a grid of the attributions to an earlier layer, one tile per important map."""
