@@ -46,7 +46,7 @@ def choose(names: ClassNames) -> int:
     return int(chosen)
 
 
-def show(suffix: str, predictions: Predictions, _: ClassTarget, *, epsilon: int) -> None:
+def show(predictions: Predictions, _: ClassTarget, *, epsilon: int) -> None:
     """Show the adversarial example of an image, both answers and the distance by layer."""
     if predictions.maps.network.label == UntrainedWeights.label:
         text_blocks.note(UNTRAINED)
@@ -56,10 +56,10 @@ def show(suffix: str, predictions: Predictions, _: ClassTarget, *, epsilon: int)
     # The halves of a comparison are narrow.
     left, right = st.columns(2, gap="large") if predictions.other is None else (st.container(),) * 2
     with left:
-        show_images(suffix, predictions, changed, epsilon)
+        show_images(predictions, changed, epsilon)
     with right:
         st.markdown(answers(predictions, changed, target))
-        show_distances(suffix, predictions, changed)
+        show_distances(predictions, changed)
 
 
 def target_of(predictions: Predictions) -> int:
@@ -85,10 +85,10 @@ def example(predictions: Predictions, target: int, epsilon: int) -> Predictions:
     return replace(predictions, maps=replace(maps, picture=picture), other=None)
 
 
-def show_images(suffix: str, predictions: Predictions, changed: Predictions, epsilon: int) -> None:
+def show_images(predictions: Predictions, changed: Predictions, epsilon: int) -> None:
     """Show the changed image beside the magnified change, and what exports them."""
     tiles = image_grid(predictions, changed, epsilon)
-    key = f"adversarial-{suffix}"
+    key = f"adversarial-{predictions.number}"
     place = grid.Placement(key, grid.ignore, largest_tile=TILE, follows=False)
     grid.show(predictions.maps.results, tiles, place)
     picture = changed.maps.picture
@@ -97,14 +97,15 @@ def show_images(suffix: str, predictions: Predictions, changed: Predictions, eps
         export_menu.offer(key, picture.title, lambda: [tiles], classes=predictions.names)
 
 
-def show_distances(suffix: str, predictions: Predictions, changed: Predictions) -> None:
+def show_distances(predictions: Predictions, changed: Predictions) -> None:
     """Show how far the changed image's maps are from the original's, layer by layer."""
     found = map_distances.distances(changed.maps, predictions.maps)
     st.markdown("**Distance by layer** from the original image")
     rows = map_distances.bars(found)
     plot = charts.layer_plot(rows, "distance", "Mean distance", map_distances.BAR_FORMAT)
-    st.vega_lite_chart(plot, width="stretch", key=f"adversarial-distances-{suffix}")
-    map_distances.offer_table(f"adversarial-{suffix}", changed.maps.picture.title, found)
+    number = predictions.number
+    st.vega_lite_chart(plot, width="stretch", key=f"adversarial-distances-{number}")
+    map_distances.offer_table(f"adversarial-{number}", changed.maps.picture.title, found)
 
 
 def image_grid(predictions: Predictions, changed: Predictions, epsilon: int) -> ColorGrid:

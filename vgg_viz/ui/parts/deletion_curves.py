@@ -23,9 +23,9 @@ TEXT = (
 )
 
 
-def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
+def show(predictions: Predictions, target: ClassTarget) -> None:
     """Show the deletion curves of all evidence methods, and of a random order."""
-    if suffix == "0":
+    if predictions.number == 0:
         text_blocks.prose(TEXT)
     curves = curves_of(predictions, target.chosen)
     points = [
@@ -35,11 +35,11 @@ def show(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
     ]
     last = len(next(iter(curves.values()))) - 1
     plot = charts.line_plot(points, REMOVED, (0, last), "logit")
-    st.vega_lite_chart(plot, width="stretch", key=f"deletion-{suffix}")
+    st.vega_lite_chart(plot, width="stretch", key=f"deletion-{predictions.number}")
     st.caption(text_blocks.escape(predictions.caption(summary(curves))))
     title = f"Deletion curves {predictions.names.name(target.chosen)}"
     export_menu.offer_table(
-        f"deletion-{suffix}", title, lambda: {REMOVED: range(last + 1), **curves}
+        f"deletion-{predictions.number}", title, lambda: {REMOVED: range(last + 1), **curves}
     )
 
 

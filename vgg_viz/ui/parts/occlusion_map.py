@@ -120,7 +120,7 @@ def show_agreement(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> Non
     )
 
 
-def show_class(suffix: str, predictions: Predictions, target: ClassTarget) -> None:
+def show_class(predictions: Predictions, target: ClassTarget) -> None:
     """Show the occlusion map of a class, and its agreement with the other methods."""
     drops = class_drops(predictions, target)
     # The halves of a comparison are narrow.
@@ -128,10 +128,10 @@ def show_class(suffix: str, predictions: Predictions, target: ClassTarget) -> No
     label = predictions.label(target)
     with left:
         caption = predictions.caption(f"Drop of the logit of {label}, {SQUARE} × {SQUARE} pixels")
-        key = (f"class-occlusion-{suffix}", predictions.key, *target.classes)
+        key = (f"class-occlusion-{predictions.number}", predictions.key, *target.classes)
         heatmap.show(predictions.maps, drops, label, key, caption, "Occlusion of")
     with right:
-        if suffix == "0":
+        if predictions.number == 0:
             text_blocks.prose(OF_CLASS)
         st.markdown(agreements(predictions, target, drops))
 

@@ -35,6 +35,8 @@ class Predictions:
     maps: LayerMaps  # feature maps of the last conv layer
     dense: AnyHead  # dense layers, or an own network's head
     names: ClassNames  # names of the classes
+    heading: str = ""  # of this half of a comparison
+    number: int = 0  # of this half, from 0
     other: "Predictions | None" = None  # other half of a comparison
 
     @property

@@ -47,8 +47,8 @@ MAPS_PER_ROW = 4  # wide tiles, since their titles hold two numbers
 HALF = 560  # CSS pixels: half the page
 MOST_TIMES = 1_000_000  # largest ratio of two probabilities in words
 MOST_EXPONENT = 100.0  # beyond which a ratio would overflow
+Sides = Sequence[Predictions]  # of a comparison, or one
 
-Sides = Sequence[tuple[str, Predictions]]  # each with its heading; empty for a single one
 
 INTRODUCTION = (
     "Three dense layers turn the last feature maps into 1,000 **logits**, one per class; the "
@@ -92,7 +92,7 @@ def show(notice: DeltaGenerator) -> None:
     if not sides:
         if not is_own:
             show_dense_layers()
-    elif not all(one.prediction().is_finite for _, one in sides):
+    elif not all(one.prediction().is_finite for one in sides):
         st.warning(OVERFLOW, icon=":material/error:")
     else:
         show_predictions(sides, choices)
@@ -119,15 +119,15 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
     In lecture mode and on a tour, classes and evidence fit on one screen, and a tour leaves out the
     maps.
     """
-    target = target_of(sides[0][1])
+    target = target_of(sides[0])
     is_single = len(choices.methods) == len(target.classes) == 1
     if len(sides) == 1 and (is_single or mode.is_explained()):
         # The evidence comes first, so that a long list cannot push it down.
         left, right = st.columns(2, gap="large")
         with left:
-            show_heatmaps("0", sides[0][1], target, choices.methods)
+            show_heatmaps(sides[0], target, choices.methods)
         with right:
-            show_list("0", sides[0][1], target, choices.class_count)
+            show_list(sides[0], target, choices.class_count)
             show_reading(sides, target, choices.methods)
     else:
         in_columns(sides, target, partial(show_list, count=choices.class_count))
@@ -138,13 +138,13 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
             in_columns(sides, target, deletion_curves.show)
         if st.toggle("Occlusion map: cover parts of the image", **state.bind("occlusion")):
             in_columns(sides, target, occlusion_map.show_class)
-        if epsilon := adversarial_example.choose(sides[0][1].names):
+        if epsilon := adversarial_example.choose(sides[0].names):
             in_columns(sides, target, partial(adversarial_example.show, epsilon=epsilon))
     if not mode.on_tour():  # its steps fit on one screen
         show_important_maps(sides, target, choices.side, choices.map_count)
     if not mode.is_explained():
         with st.expander("How the dense layers compute the logits"):
-            first = sides[0][1].dense
+            first = sides[0].dense
             if isinstance(first, OwnHead):
                 show_own_head(first.head)
             else:
@@ -163,27 +163,23 @@ def sides_of(
     return list(zip(comparison.headings(both), both, strict=True))
 
 
-def predictions_of(sides: Sequence[tuple[str, LayerMaps]]) -> Sides:
+def predictions_of(sides: Sequence[tuple[str, LayerMaps]]) -> list[Predictions]:
     """Return the predictions of those sides of a comparison whose dense layers are available.
 
     The page says which dense layers are missing. If those of the first side are missing, returns
     none.
     """
-    predictions: list[tuple[str, Predictions]] = []
+    halves: list[Predictions] = []
     for heading, maps in sides:
         dense = chosen_dense.load_dense(maps.network.weights)
         if dense:
             names = chosen_dense.names_of(maps.network.weights)
-            predictions.append((heading, Predictions(maps, dense, names)))
-        elif not predictions:
+            halves.append(Predictions(maps, dense, names, heading, len(halves)))
+        elif not halves:
             break
-    halves = [one for _, one in predictions]
     if len(halves) < 2:
-        return predictions
-    return [
-        (heading, replace(one, other=other))
-        for (heading, one), other in zip(predictions, halves[::-1], strict=True)
-    ]
+        return halves
+    return [replace(one, other=other) for one, other in zip(halves, halves[::-1], strict=True)]
 
 
 def target_of(predictions: Predictions) -> ClassTarget:
@@ -198,38 +194,36 @@ def target_of(predictions: Predictions) -> ClassTarget:
     return ClassTarget(chosen, against if against != chosen else None)
 
 
-def target_in(predictions: Predictions, target: ClassTarget, first: Predictions) -> ClassTarget:
+def target_in(predictions: Predictions, target: ClassTarget) -> ClassTarget:
     """Return the class to show in a half: that of the first, if both have the same classes."""
-    if predictions.names == first.names:
+    other = predictions.other if predictions.number else None
+    if not other or predictions.names == other.names:
         return target
     (most_likely,) = predictions.prediction().most_likely(1)
     return ClassTarget(most_likely)
 
 
 def in_columns(
-    sides: Sides, target: ClassTarget, show_one: Callable[[str, Predictions, ClassTarget], None]
+    sides: Sides, target: ClassTarget, show_one: Callable[[Predictions, ClassTarget], None]
 ) -> None:
-    """Show each side of a comparison in a column of its own.
-
-    ``show_one`` is a function that shows one side; it gets a suffix for widget keys, a prediction
-    and the class to show.
-    """
-    columns = st.columns(len(sides), gap="large")
-    for index, (column, (heading, one)) in enumerate(zip(columns, sides, strict=True)):
+    """Show each side of a comparison by ``show_one`` in a column of its own."""
+    for column, one in zip(st.columns(len(sides), gap="large"), sides, strict=True):
         with column:
-            if heading:
-                st.markdown(f"**{text_blocks.escape(heading)}**")
-            show_one(str(index), one, target_in(one, target, sides[0][1]))
+            if one.heading:
+                st.markdown(f"**{text_blocks.escape(one.heading)}**")
+            show_one(one, target_in(one, target))
 
 
-def show_list(suffix: str, predictions: Predictions, target: ClassTarget, count: int) -> None:
+def show_list(predictions: Predictions, target: ClassTarget, count: int) -> None:
     """Show the most likely classes of one prediction, with their probabilities and logits."""
     maps = predictions.maps
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
     if maps.network.label == UntrainedWeights.label:
         st.markdown(UNTRAINED.format(figure(float(np.abs(prediction.logits).max()), 2)))
-    class_list.show(f"classes-{suffix}", label, prediction, predictions.names, target, count)
+    class_list.show(
+        f"classes-{predictions.number}", label, prediction, predictions.names, target, count
+    )
     total = predictions.names.count
     line = predictions.caption(f"Top {min(count, total)} of {total:,} classes")
     st.caption(text_blocks.escape_marks(line))
@@ -239,9 +233,9 @@ def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> N
     """Show how to read the evidence, how each method works, and what its evidence sums to."""
     if mode.is_explained():
         return
-    st.subheader(f"Evidence for {text_blocks.escape(sides[0][1].label(target))}")
+    st.subheader(f"Evidence for {text_blocks.escape(sides[0].label(target))}")
     square = f"Each square is one of {LAST.name}'s {format_shape(LAST.output_shape[:2])} positions"
-    is_softmax = sides[0][1].output == "softmax"
+    is_softmax = sides[0].output == "softmax"
     cams = f"Grad-CAM, HiResCAM and LayerCAM are **class activation maps** ({CAM_PAPER})."
     if target.against is None:
         st.markdown(
@@ -250,7 +244,7 @@ def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> N
             + (", which depends on all other classes too." if is_softmax else ".")
         )
     else:
-        first, second = map(text_blocks.escape, map(sides[0][1].names.name, target.classes))
+        first, second = map(text_blocks.escape, map(sides[0].names.name, target.classes))
         share = "The difference of two logits alone decides how much more probable one class is."
         st.markdown(
             f"{square}: **red** is evidence for a class, **blue** against it; in the difference, "
@@ -260,10 +254,10 @@ def show_reading(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> N
         )
     for method in methods:
         st.markdown(EVIDENCE_METHODS[method].description)
-    for heading, predictions in sides:
-        here = target_in(predictions, target, sides[0][1])
-        for sentence in findings(predictions, here, methods):
-            st.markdown(f"{text_blocks.escape(heading)}: {sentence}" if heading else sentence)
+    for one in sides:
+        heading = f"{text_blocks.escape(one.heading)}: " if one.heading else ""
+        for sentence in findings(one, target_in(one, target), methods):
+            st.markdown(f"{heading}{sentence}")
 
 
 def findings(
@@ -305,11 +299,9 @@ def difference_words(predictions: Predictions, target: ClassTarget) -> str:
     )
 
 
-def show_heatmaps(
-    suffix: str, predictions: Predictions, target: ClassTarget, methods: Sequence[str]
-) -> None:
+def show_heatmaps(predictions: Predictions, target: ClassTarget, methods: Sequence[str]) -> None:
     """Show the evidence of one prediction as heatmap overlays, and their export menu."""
-    key = f"evidence-{suffix}"
+    key = f"evidence-{predictions.number}"
     place = grid.Placement(
         key,
         grid.ignore,
@@ -340,9 +332,7 @@ def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: in
     in_columns(sides, target, partial(show_maps, side=side, count=count))
 
 
-def show_maps(
-    suffix: str, predictions: Predictions, target: ClassTarget, side: Side, count: int
-) -> None:
+def show_maps(predictions: Predictions, target: ClassTarget, side: Side, count: int) -> None:
     """Show the maps that change the class's logit most when ablated, and their export menu."""
     label = predictions.label(target)
     numbers = predictions.important_maps(target, side, count)
@@ -351,7 +341,7 @@ def show_maps(
             f"No map is evidence {side} {text_blocks.escape(label)}.", icon=":material/balance:"
         )
         return
-    key, half = f"important-maps-{suffix}", list(HALVES)[int(suffix)]
+    key, half = f"important-maps-{predictions.number}", list(HALVES)[predictions.number]
     place = grid.Placement(
         key,
         partial(selection.open_map, LAST, peaks=predictions.peaks(numbers), half=half),
