@@ -41,15 +41,12 @@ FOLDER = FileKind("a folder", "name a file in it")
 HDF5 = FileKind("an HDF5 file", weights=True)
 KERAS = FileKind("a model in Keras 3's own format", weights=True)
 PYTORCH = FileKind("a PyTorch file", weights=True)
-PICKLE = FileKind("a Python pickle", weights=True)
-SAFETENSORS = FileKind("a safetensors file", weights=True)
 NUMPY = FileKind("a NumPy file", weights=True)
 ONNX = FileKind("an ONNX file", weights=True)
 OFFICE = FileKind("an office document", _AS_TEXT)
 ZIP = FileKind("a zip archive", _UNPACK)
 _GIT_LFS = FileKind("a Git LFS pointer", "run git lfs pull to get the file itself")
 _GIT_ANNEX = FileKind("a git-annex pointer", "run git annex get to get the file itself")
-_DVC = FileKind("a DVC pointer", "run dvc pull to get the file itself")
 _WEB_PAGE = FileKind("a web page", "download the file again, where needed after signing in")
 _ARCHIVE = FileKind("an archive or a compressed file", _UNPACK)
 
@@ -58,14 +55,14 @@ _BEGINNINGS = {
     rb"PK\x03\x04": FileKind("a damaged zip archive", _AGAIN),  # for others, see _MEMBERS
     rb"version https?://(git-lfs|hawser)\.": _GIT_LFS,
     rb"(\.\./)*(\.git)?/?annex/objects/": _GIT_ANNEX,
-    rb"(md5: [^\n]*\n)?outs:\s": _DVC,
+    rb"(md5: [^\n]*\n)?outs:\s": FileKind("a DVC pointer", "run dvc pull to get the file itself"),
     rb"(\xef\xbb\xbf)?\s*<": _WEB_PAGE,
     rb"\[InternetShortcut\]|L\0\0\0\x01\x14\x02\0": FileKind("a shortcut", _ITSELF),
     rb"\0\x05\x16[\0\x07]": FileKind("macOS's companion of a file", _ITSELF),
     rb"\x89HDF\r\n\x1a\n": HDF5,
     rb"\x80\x02\x8a\nl\xfc\x9cF": PYTORCH,
-    rb"\x80[\x02-\x05]|\([dl]p[0-9]+\n": PICKLE,
-    rb'.{5}\0\0\0\{\s*"': SAFETENSORS,
+    rb"\x80[\x02-\x05]|\([dl]p[0-9]+\n": FileKind("a Python pickle", weights=True),
+    rb'.{5}\0\0\0\{\s*"': FileKind("a safetensors file", weights=True),
     rb"\x93NUMPY": NUMPY,
     rb"\x08[\x03-\x0f][\x12:]": ONNX,
     rb'\n.{1,2}VGG|name: "': FileKind("a Caffe model", weights=True),

@@ -6,6 +6,7 @@ Read as data from JSON, of Keras 1 to 3: no layer is built, no function of a Lam
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from vgg_viz.model.file_guards import WeightsError
@@ -80,7 +81,7 @@ def _last_layer(
     layers = settings["layers"] if isinstance(settings, dict) else settings
     groups = [f"{group}/{name}" for name in _group_names(layers)]
     if "output_layers" in settings:
-        return _Functional(settings, sources, groups, top).output()
+        return _functional(settings, sources, groups, top)
     for layer, place in zip(layers, groups, strict=True):
         sources = (_layer(layer, sources, place, top, ()),)
     return sources[0]
@@ -107,38 +108,31 @@ def _name(settings: Any) -> str:
     return str(settings.get("name", "model")) if isinstance(settings, dict) else "model"
 
 
-class _Functional:
-    """A functional model, resolved from its output back."""
+def _functional(
+    settings: Mapping[str, Any],
+    sources: tuple[ConfiguredLayer, ...],
+    groups: Sequence[str],
+    top: str,
+) -> ConfiguredLayer:
+    """Return the output layer of a functional model, resolved back to its input."""
+    layers = {
+        str(layer.get("name") or _name(layer["config"])): (layer, group)
+        for layer, group in zip(settings["layers"], groups, strict=True)
+    }
 
-    def __init__(
-        self,
-        settings: Mapping[str, Any],
-        sources: tuple[ConfiguredLayer, ...],
-        groups: Sequence[str],
-        top: str,
-    ) -> None:
-        self._settings, self._sources, self._top = settings, sources, top
-        self._layers = {
-            str(layer.get("name") or _name(layer["config"])): (layer, group)
-            for layer, group in zip(settings["layers"], groups, strict=True)
-        }
-        self._resolved: dict[str, ConfiguredLayer] = {}
+    @cache
+    def resolve(name: str) -> ConfiguredLayer:
+        layer, group = layers[name]
+        calls = layer.get("inbound_nodes") or []
+        if len(calls) > 1:
+            raise CannotFollow(f"the layer {name}, which is used {len(calls)} times")
+        names, arguments = _parse_call(calls[0]) if calls else ([], ())
+        inputs = tuple(map(resolve, names)) if names else sources
+        return _layer(layer, inputs, group, top, arguments)
 
-    def output(self) -> ConfiguredLayer:
-        (name,) = _only(self._settings["output_layers"], "outputs")
-        _only(self._settings["input_layers"], "inputs")
-        return self._resolve(name)
-
-    def _resolve(self, name: str) -> ConfiguredLayer:
-        if name not in self._resolved:
-            layer, group = self._layers[name]
-            calls = layer.get("inbound_nodes") or []
-            if len(calls) > 1:
-                raise CannotFollow(f"the layer {name}, which is used {len(calls)} times")
-            names, arguments = _parse_call(calls[0]) if calls else ([], ())
-            sources = tuple(map(self._resolve, names)) if names else self._sources
-            self._resolved[name] = _layer(layer, sources, group, self._top, arguments)
-        return self._resolved[name]
+    (name,) = _only(settings["output_layers"], "outputs")
+    _only(settings["input_layers"], "inputs")
+    return resolve(name)
 
 
 def _only(ends: Any, kind: str) -> list[str]:
