@@ -8,7 +8,6 @@
 - `attribution_section`: controls, heatmap and sum of an attribution
 - `ablated_maps`: feature maps of later layers after an ablation
 - `ablation_section`: controls and tables of an ablation
-- `experiments_section`: the tab with experiments on the image
 - `heatmap`: one value per position of a layer, on the photograph
 - `map_distances`: distance of two images' or networks' maps, layer by layer, and similarity
 - `similar_positions`: positions of this and other images with a similar channel vector

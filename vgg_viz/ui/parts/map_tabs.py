@@ -3,11 +3,12 @@
 In lecture mode and on tours, attribution and ablation take the place of the maps instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import numpy as np
 import streamlit as st
 
-from vgg_viz.fields import TABS
+from vgg_viz.fields import EXPERIMENTS, HERE, TABS
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.links import tab_options
 from vgg_viz.model.architecture import ConvLayer, format_shape
@@ -18,7 +19,11 @@ from vgg_viz.ui.parts import (
     attribution_section,
     charts,
     decomposition_section,
-    experiments_section,
+    grating_chart,
+    map_distances,
+    occlusion_map,
+    response_curves,
+    similar_positions,
 )
 from vgg_viz.ui.parts.decomposition_section import Value
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -28,6 +33,14 @@ from vgg_viz.ui.widgets import controls, text_blocks
 IN_PLACE: Mapping[str, Option] = {
     **by_name(Option("decomposition", "Maps")),
     **{name: TABS[name] for name in ("attribution", "ablation")},
+}
+OVERFLOW = "With these weights, activations overflow float32, so there is nothing to compare."
+SHOW_EXPERIMENT: Mapping[str, Callable[[LayerMaps], None]] = {
+    "response": response_curves.show_layer,
+    "layers": response_curves.show_layers,
+    "similar": similar_positions.show,
+    "occlusion": occlusion_map.show,
+    "gratings": grating_chart.show,
 }
 
 
@@ -57,7 +70,7 @@ def show_tab(name: str, maps: LayerMaps, value: Value | None, other: LayerMaps |
     elif name == "ablation":
         ablation_section.show(maps)
     elif name == "experiments":
-        experiments_section.show(maps, other)
+        show_experiment(maps, other)
     elif name == "statistics":
         charts.show_statistics(maps)
     elif name == "model":
@@ -66,6 +79,21 @@ def show_tab(name: str, maps: LayerMaps, value: Value | None, other: LayerMaps |
         decomposition_section.show(value)
     else:
         text_blocks.note("Click a map, then a position in it, to see how its value is computed.")
+
+
+def show_experiment(maps: LayerMaps, other: LayerMaps | None) -> None:
+    """Show an experiment on a layer's maps; ``other`` are those of a comparison's other half."""
+    if state.value("ablated_in") != HERE:
+        st.info("Experiments run the network without ablation: end the ablation first.")
+        return
+    if not np.isfinite(maps.statistics().maximum).all():
+        st.warning(OVERFLOW)
+        return
+    chosen = controls.one_of("Experiment", "experiment", EXPERIMENTS, label_visibility="collapsed")
+    if chosen == "distance":
+        map_distances.show(maps, other)
+    else:
+        SHOW_EXPERIMENT[chosen](maps)
 
 
 def show_submodel(maps: LayerMaps) -> None:
