@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VARIABLE = "VGG_VIZ_NETWORK_UPLOADS"
 MOST_DROPPED = 2  # of a viewer
 NETWORK_BYTES = 170 * 10**6  # of a network that is in use, beside its file
-COUNT, PROBLEM = "dropped-count", "dropped-problem"
+UPLOADER, PROBLEM = "network-upload", "dropped-problem"
 CLASS_LISTS = "dropped-class-lists"  # what the viewer gave as classes' names, by network
 
 
@@ -32,7 +32,7 @@ def show() -> None:
     if mode.is_explained():
         return
     with st.expander("Add a network of yours", key="drop-network"):
-        widget = f"network-upload-{st.session_state.get(COUNT, 0)}"
+        widget = uploads.key(UPLOADER)
         st.file_uploader(
             f"A VGG19 that Keras has saved, up to {uploads.most_megabytes()} MB",
             type=list(ENDINGS),
@@ -100,9 +100,7 @@ def accept(widget: str) -> None:
     if file is None:
         return
     content, problem = file.getvalue(), ""
-    uploads.free([file])
-    # The next upload gets a new widget, so that Streamlit frees this one's file.
-    st.session_state[COUNT] = st.session_state.get(COUNT, 0) + 1
+    uploads.free(UPLOADER, [file])
     shared().make_room()
     if content == uploads.NO_ROOM or len(content) > uploads.most_megabytes() * 2**20:
         problem = f"Expected a file of at most {uploads.most_megabytes()} MB. A copy without its "

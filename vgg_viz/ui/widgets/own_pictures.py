@@ -19,25 +19,22 @@ if TYPE_CHECKING:
 
 MAX_TITLE_LETTERS = 24
 MAX_NAMED_FILES = 3  # in an error message
-PROBLEM, COUNT, OUTCOMES = (f"own-several-{name}" for name in ("problem", "count", "outcomes"))
+UPLOADER, PROBLEM, OUTCOMES = "own-upload-several", "own-several-problem", "own-several-outcomes"
 
 
 def choose() -> None:
     """Show an uploader for several pictures, and name the files that could not be added."""
-    count = st.session_state.get(COUNT, 0)
     files = st.file_uploader(
         f"Search your own pictures as well (up to {MAX_PICTURES})",
         type=UPLOADED,
         accept_multiple_files=True,
         max_upload_size=MAX_MEGABYTES,
-        key=f"own-upload-several-{count}",
+        key=uploads.key(UPLOADER),
     )
     uploads.warn("several")
     if files:
         add(files)
-        uploads.free(files)
-        # The next upload gets a new widget, which shows no file.
-        st.session_state[COUNT] = count + 1
+        uploads.free(UPLOADER, files)
         if state.last_own() is None and stored_pictures.stored():
             state.change({"own": next(iter(stored_pictures.stored()))})
         st.rerun()

@@ -47,7 +47,7 @@ def show(key: str, title: str, *, camera: bool = True) -> None:
             args=(key, "camera", "Your photo"),
         )
     else:
-        widget = f"own-upload-{key}-{st.session_state.get(f'own-count-{key}', 0)}"
+        widget = uploads.key(f"own-upload-{key}")
         st.file_uploader(
             "Another photo of yours" if own_picture(key) else "A photo of yours",
             type=UPLOADED,
@@ -98,9 +98,7 @@ def accept(key: str, widget: str, title: str) -> None:
             reloads.keep(f"own-{key}")
     except ImageFileError as error:
         st.session_state[f"own-problem-{key}"] = str(error)
-    uploads.free([file])
-    # The next upload gets a new widget, which shows no file.
-    st.session_state[f"own-count-{key}"] = st.session_state.get(f"own-count-{key}", 0) + 1
+    uploads.free(f"own-upload-{key}", [file])
 
 
 def remove(key: str) -> None:

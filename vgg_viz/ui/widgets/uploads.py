@@ -44,9 +44,15 @@ def warn(key: str) -> None:
     )
 
 
-def free(files: Iterable[UploadedFile]) -> None:
-    """Drop files that were read: Streamlit would hold them until the page is left."""
+def key(name: str) -> str:
+    """Return the key of an uploader, a new one after each upload, so that it shows no file."""
+    return f"{name}-{st.session_state.get(f'{name}-count', 0)}"
+
+
+def free(name: str, files: Iterable[UploadedFile]) -> None:
+    """Drop an uploader's files, which were read: Streamlit would hold them until the page ends."""
     context = get_script_run_ctx()
     for file in files:
         if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    st.session_state[f"{name}-count"] = st.session_state.get(f"{name}-count", 0) + 1
