@@ -36,10 +36,9 @@ PICTURE_BUTTONS = '[data-variant="pills"]'  # the page has no other pills
 def choose_other(beside: InputImage) -> InputImage:
     """Show the choice of a second picture, to compare with the page's picture, and return it."""
     st.selectbox("The other picture", **state.bind_options("other", titles("other")))
-    choice = str(state.value("other"))
-    if choice == OWN:
+    if state.value("other") == OWN:
         picture_upload.show("other", "Your other picture", camera=False)
-    other = load(choice, options(), "other")
+    other = load("other")
     if other.stretchable and not beside.stretchable:  # else the switch is there already
         choose_as_stored()
     return other
@@ -77,9 +76,8 @@ def choose() -> InputImage:
     """Show the sidebar's picture controls and return the chosen picture."""
     named = {name: escape(title) for name, title in titles("picture").items()}
     st.pills("Picture", required=True, **state.bind_options("picture", named))
-    choice = str(state.value("picture"))
-    picture = load(choice, options(), "picture")
-    if choice == OWN:
+    picture = load("picture")
+    if state.value("picture") == OWN:
         picture_upload.show("picture", "Your picture")
     choose_fit()
     if picture.stretchable:
@@ -108,7 +106,7 @@ def current() -> InputImage:
 
 def unchanged() -> InputImage:
     """Return the picture that the sidebar's picture controls showed last, without its change."""
-    return last_good(options(), "picture")
+    return last_good("picture")
 
 
 def unchanged_of(picture: InputImage) -> InputImage:
@@ -116,28 +114,29 @@ def unchanged_of(picture: InputImage) -> InputImage:
     return unchanged() if picture.digest == current().digest else picture
 
 
-def load(choice: str, wanted: PictureOptions, key: str) -> InputImage:
+def load(key: str) -> InputImage:
     """Open the picture chosen for a picture field; if that fails, the one shown before."""
-    if choice != ROBIN:
+    if state.value(key) != ROBIN:
         st.session_state.pop(ROBIN_FAILURE + key, None)
-    chosen = opener(choice, key)
+    chosen = opener(key)
     if chosen is None:
-        st.caption(replacement(wanted, key))
-        return last_good(wanted, key)
+        st.caption(replacement(key))
+        return last_good(key)
     try:
-        picture = chosen(wanted)
+        picture = chosen(options())
     except (ImageFileError, FileUnavailable) as error:
         st.error(escape(str(error)), icon=":material/broken_image:")
-        return last_good(wanted, key)
+        return last_good(key)
     st.session_state[f"last_good_{key}"] = chosen
     return picture
 
 
-def opener(choice: str, key: str) -> Callable[[PictureOptions], InputImage] | None:
+def opener(key: str) -> Callable[[PictureOptions], InputImage] | None:
     """Return a function that opens the chosen picture; None if the page does not have it.
 
     It lacks an own picture that was not added yet, and one that a link names and no file has.
     """
+    choice = str(state.value(key))
     if choice == ROBIN:
         return partial(open_robin, key)
     if choice == OWN:
@@ -169,10 +168,10 @@ def show_missing(view: View, notice: DeltaGenerator) -> None:
     """Show which picture the opened link names that is not here, and what is shown in its place."""
     keys = ["picture"] * is_needed(view) + ["other"] * (state.value("compare") == "picture")
     for key in keys:
-        reason = missing(str(state.value(key)), key)
+        reason = missing(key)
         if not reason:
             continue
-        sentence, icon = f"{reason} {replacement(options(), key)}", ":material/hide_image:"
+        sentence, icon = f"{reason} {replacement(key)}", ":material/hide_image:"
         with notice.container(key=f"missing-{key}-picture"):
             if mode.in_lecture():  # one line, beside the tools
                 st.markdown(f"{icon} {sentence}")
@@ -180,12 +179,13 @@ def show_missing(view: View, notice: DeltaGenerator) -> None:
                 st.warning(sentence, icon=icon)
 
 
-def missing(choice: str, key: str) -> str:
+def missing(key: str) -> str:
     """Return why the page does not have a picture that a link names; empty if there is no need."""
+    choice = str(state.value(key))
     if choice == ROBIN:
         failed = ROBIN_FAILURE + key in st.session_state
         return "**Could not get the robin.**" if failed else ""
-    if opener(choice, key):
+    if opener(key):
         return ""
     if choice != OWN:
         return f"**There is no picture named {escape(choice)} here.**"
@@ -194,21 +194,21 @@ def missing(choice: str, key: str) -> str:
     return "**This link was made with an uploaded picture, which links do not include.**"
 
 
-def replacement(wanted: PictureOptions, key: str) -> str:
+def replacement(key: str) -> str:
     """Return a sentence on the picture that a field shows in place of one that is not here."""
     until = " until you add a picture" * (state.value(key) == OWN)
-    return f"Showing *{escape(last_good(wanted, key).title)}*{until}."
+    return f"Showing *{escape(last_good(key).title)}*{until}."
 
 
-def last_good(wanted: PictureOptions, key: str) -> InputImage:
+def last_good(key: str) -> InputImage:
     """Open the picture that a picture field showed before, or its default sample if that fails."""
     default = partial(open_file, sample(str(FIELDS[key].default)))
     previous: Callable[[PictureOptions], InputImage]
     previous = st.session_state.get(f"last_good_{key}", default)
     try:
-        return previous(wanted)
+        return previous(options())
     except (ImageFileError, FileUnavailable):
-        return default(wanted)
+        return default(options())
 
 
 def thumbnail_styles() -> str:
