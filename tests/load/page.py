@@ -124,6 +124,22 @@ class Page:
             self._note_in_address(widget, value)
         return await self._timed([state] if is_trigger else [], widget.fragment)
 
+    @property
+    def poll_seconds(self) -> float | None:
+        """Seconds between two reruns that the page asks for by itself; None if it does not."""
+        pulse = self._pulse()
+        return float(widgets.header_of(pulse.proto.bytes)["seconds"]) if pulse else None
+
+    async def poll(self) -> None:
+        """Rerun the part of the page that waits for a result, as its pulse does in a browser."""
+        pulse = self._pulse()
+        await self._timed([widgets.triggered(pulse, "picked", True)], pulse.fragment)
+        if self._pulse() is pulse:
+            self.widgets = {key: one for key, one in self.widgets.items() if one is not pulse}
+
+    def _pulse(self) -> Widget | None:
+        return next((one for key, one in self.widgets.items() if key.endswith("-pulse")), None)
+
     def _note_in_address(self, widget: Widget, value: object) -> None:
         name = getattr(widget.proto, "query_param_key", "")
         if name:

@@ -12,9 +12,10 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.samples import SAMPLES
 
 MEGABYTE = 10**6
-# Number of times that viewers of one image hold the network lock: for the maps of each layer, the
-# overview of all layers, each block of each sample's top patches, and further patches of channels.
-PASSES = len(VGG19.conv_layers) + 1 + len(SAMPLES) * len(VGG19.blocks) + 8
+# Number of times that viewers of one image hold the network lock: for the maps of each layer, each
+# block of the overview and of each sample's top patches, the slices of Conclusion's experiment, and
+# further patches of channels.
+PASSES = 2 * len(VGG19.conv_layers) + (1 + len(SAMPLES)) * len(VGG19.blocks) + 8
 ENOUGH_CHANGES = 50  # of each kind, for a 95th percentile
 COLUMNS = {
     "Viewers": lambda outcome: f"{outcome.phase.viewers}{' + 1 hostile' * outcome.phase.hostile}",

@@ -103,10 +103,23 @@ class Viewer:
             wait = due - perf_counter()
             # Viewers wait for the page to respond, so a late change stays late.
             self.log.late += wait < 0
-            await asyncio.sleep(max(0.0, wait))
+            await self._wait_until(due)
             await self._change()
             due += SECONDS_BETWEEN + self.random.uniform(-0.5, 0.5) * JITTER
             due = max(due, perf_counter())
+
+    async def _wait_until(self, due: float) -> None:
+        """Wait, and meanwhile rerun what the page asks for by itself."""
+        while (wait := due - perf_counter()) > 0:
+            pause = self.page.poll_seconds
+            if not self.alive or pause is None or pause > wait:
+                await asyncio.sleep(wait)
+                return
+            await asyncio.sleep(pause)
+            try:
+                await self.page.poll()
+            except Exception as error:  # as in `_change`
+                self._fail("polling", error)
 
     async def leave(self) -> None:
         """Close the page."""
