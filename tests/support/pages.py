@@ -146,7 +146,7 @@ def captions(page: AppTest) -> list[str]:
 
 
 # Components that show nothing, or only buttons.
-PULSES = ("optimization-pulse", "patches-pulse")
+PULSES = ("optimization-pulse", "patches-pulse", "conclusion-pulse")
 UNSEEN = ("keys", "dropping", "tab-token", "first-steps", *PULSES)
 
 

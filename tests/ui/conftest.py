@@ -16,6 +16,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.optimization_worker import OptimizationWorker
+from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import available_images
 from vgg_viz.ui.views import visualization_view
 from vgg_viz.ui.widgets import export_menu
@@ -78,6 +79,12 @@ def patient_search(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def truth() -> Truth:
     return Truth()
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute at once what a background thread would compute."""
+    monkeypatch.setattr(Results, "soon", lambda results, key, compute, *_: compute(results))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@
 - `background_files`: dense layers and class names, found and downloaded in the background
 - `optimization_worker`: background worker that optimizes images
 - `scheduler`: requests, batches and time estimates of the optimization worker
+- `background_results`: background thread for results that pages ask for again
 - `memory`: the process's memory limit, and the caches' shares of it
 - `shared`: the one instance of each cache, lock, loader and worker
 """

@@ -59,9 +59,13 @@ class ForwardPass:
             return maps
         return self.network.run((layer.name,), self._block_input(layer.block))[0]
 
-    def overview(self) -> Overview:
-        """Compute the most active maps and the statistics of all conv layers."""
-        parts = [self._block_overview(block) for block, _ in enumerate(self.architecture.pools, 1)]
+    def overview(self) -> Generator[None, None, Overview]:
+        """Compute the most active maps and the statistics of all conv layers, a block per step."""
+        parts = list[Overview]()
+        for block, _ in enumerate(self.architecture.pools, start=1):
+            if parts:
+                yield
+            parts.append(self._block_overview(block))
         return Overview(
             np.concatenate([part.maps for part in parts]),
             np.concatenate([part.numbers for part in parts]),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import current_thread
 from time import perf_counter
@@ -113,7 +113,16 @@ class Results:
     def overview(self, network: Network, picture: NetworkInput) -> Overview:
         """Return the most active maps and the statistics of every conv layer for an image."""
         forward = self.forward_pass(network, picture)
-        return self.cached(forward.key("overview"), forward.overview, network=True)
+
+        def compute() -> Overview:
+            return self._run_in_slices(forward.overview(), 0.0)
+
+        return self.cached(forward.key("overview"), compute)
+
+    def overview_soon(self, network: Network, picture: NetworkInput) -> Overview | None:
+        """Return the overview of an image; None while a background thread computes it."""
+        key = self.forward_pass(network, picture).key("overview")
+        return self.soon(key, lambda results: results.overview(network, picture))
 
     def peaks(
         self, network: Network, picture: NetworkInput, *, on_disk: bool = False
@@ -140,6 +149,15 @@ class Results:
 
         return self.cached(forward.key("peaks"), compute)
 
+    def peaks_soon(
+        self, network: Network, picture: NetworkInput, seconds: float, *, on_disk: bool = False
+    ) -> tuple[Peaks, ...] | None:
+        """Return the peaks of an image; None if a background thread takes longer to find them."""
+        key = self.forward_pass(network, picture).key("peaks")
+        return self.soon(
+            key, lambda results: results.peaks(network, picture, on_disk=on_disk), seconds
+        )
+
     # -- any result
 
     def cached(
@@ -159,6 +177,23 @@ class Results:
                 self.run.clear_status()
 
         return self._hold(key, get)
+
+    def soon(
+        self, key: Hashable, compute: Callable[["Results"], Value], seconds: float = 0.0
+    ) -> Value | None:
+        """Return a key's cached value; if there is none, let a background thread compute it.
+
+        None means that the value is not there after so many ``seconds``: ask again within
+        `background_results.ACTIVE_SECONDS`. ``compute`` caches the value under this key.
+        """
+        value: Value | None = self.shared.values.peek(key)
+        if value is None:
+            shared = self.shared
+            future = shared.background.request(key, lambda run: compute(Results(shared, run)))
+            with suppress(TimeoutError):
+                future.result(seconds)
+                value = self.shared.values.peek(key)
+        return value
 
     def cached_in_slices(
         self,

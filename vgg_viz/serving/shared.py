@@ -10,6 +10,7 @@ from vgg_viz.model.networks import NETWORKS, NetworkChoice, own_files
 from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import Weights, WeightsError
 from vgg_viz.serving.background_files import DenseLoader
+from vgg_viz.serving.background_results import BackgroundResults
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.kept_uploads import KeptUploads
 from vgg_viz.serving.loading import Loader, OnProgress
@@ -38,6 +39,7 @@ class Shared:
         self.optimization_worker = OptimizationWorker(
             self.values, self.network_lock, self.make_room, self.memory.tidy
         )
+        self.background = BackgroundResults()
         self.dense = DenseLoader(self.memory.has_room)
         self.loaders = {choice: Loader(SOURCES[choice]) for choice in NETWORKS}
         self._own = WeakSet[Loader]()  # own networks' loaders, the host's and the viewers'

@@ -5,10 +5,21 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.pages import captions, choose, network_of, open_page, rows_of, shown, texts
+from tests.support.pages import (
+    captions,
+    choose,
+    mosaics,
+    network_of,
+    open_page,
+    rows_of,
+    run,
+    shown,
+    texts,
+)
 from tests.support.truth import OfAFile
 from vgg_viz.interpretability.map_statistics import profile
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.serving.results import Results
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import conclusion_view
 
@@ -34,6 +45,25 @@ def test_charts_show_all_16_layers(truth):
         for chart in page.get("vega_lite_chart")
     ]
     assert fields == ["active", "correlation", "distance"]
+
+
+def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Results, "soon", lambda *_: None)
+        page = open_page(view="conclusion")
+        assert len(mosaics(page)) == 3
+        assert not page.get("vega_lite_chart")
+        assert len(page.get("skeleton")) == 3
+        assert "largest correlation" in texts(page)
+        assert has_pulse(page)
+    run(page)
+    assert len(page.get("vega_lite_chart")) == 3
+    assert not page.get("skeleton")
+    assert not has_pulse(page)
+
+
+def has_pulse(page):
+    return any(part.key == "conclusion-pulse" for part in page.main.get("bidi_component"))
 
 
 def test_the_lessons_are_in_numbers(truth):

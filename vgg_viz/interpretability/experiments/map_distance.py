@@ -67,9 +67,14 @@ def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def distances_by_layer(
     first: Network, pixels: np.ndarray, second: Network, other_pixels: np.ndarray
 ) -> Generator[float, None, list[MapDistance]]:
-    """Compute the distance of all conv layers' maps, of one network and image from another's."""
+    """Compute the distance of all conv layers' maps, of one network and image from another's.
+
+    Yields the fraction done after each layer, and between the two forward passes of a block.
+    """
     found: list[MapDistance] = []
-    for maps in zip(first.conv_maps(pixels), second.conv_maps(other_pixels), strict=True):
-        found.append(map_distance(*maps))
+    others = second.conv_maps(other_pixels)
+    for maps in first.conv_maps(pixels):
+        yield len(found) / len(first.architecture.conv_layers)
+        found.append(map_distance(maps, next(others)))
         yield len(found) / len(first.architecture.conv_layers)
     return found

@@ -17,7 +17,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import component_values, selection
 from vgg_viz.ui.widgets import text_blocks
 
-LOW, HEIGHT, LINES_HEIGHT = 150, 190, 280  # CSS pixels
+LOW, HEIGHT, LINES_HEIGHT = 128, 190, 280  # CSS pixels
 MOST_COLORS = 6  # of lines that differ in hue
 CLICKED = "clicked"  # parameter of a chart whose bars can be clicked
 MOST_POINTS = 500  # that are drawn on the lines
@@ -113,26 +113,33 @@ def histogram_plot(rows: list[dict[str, Any]], subject: str) -> dict[str, Any]:
     }
 
 
-def show_profiles(maps: LayerMaps, places: Sequence[DeltaGenerator]) -> None:
-    """Show one chart each of active positions and similarity to the image, in these places."""
-    rows = layer_rows(map(vars, profiles_of(maps)))
+def show_profiles(profiles: Sequence[Profile] | None, places: Sequence[DeltaGenerator]) -> None:
+    """Show one chart each of active positions and similarity to the image, in these places.
+
+    Without ``profiles``, one for each conv layer, keep the charts' places.
+    """
+    rows = layer_rows(map(vars, profiles)) if profiles else []
     for place, (field, title, unit, number_format) in zip(places, PLOTS, strict=True):
         with place:
             st.markdown(f"**{title}**, {unit}")
-            plot = layer_plot(rows, field, title, number_format)
-            st.vega_lite_chart({**plot, "height": LOW}, width="stretch")
+            show_low(layer_plot(rows, field, title, number_format) if rows else None)
 
 
-def profiles_of(maps: LayerMaps) -> Sequence[Profile]:
-    """Return the statistics of all conv layers, for the network and image of these maps."""
-    return maps.results.overview(maps.network, maps.picture).profiles
+def show_low(plot: dict[str, Any] | None) -> None:
+    """Show a low chart without a title below it, or keep its place while there is none yet."""
+    if plot:
+        x = {**plot["encoding"]["x"], "title": None}
+        plot = {**plot, "height": LOW, "encoding": {**plot["encoding"], "x": x}}
+        st.vega_lite_chart(plot, width="stretch")
+    else:
+        st.skeleton(height=LOW)
 
 
-def profiles_caption(maps: LayerMaps) -> str:
+def profiles_caption(maps: LayerMaps, profiles: Sequence[Profile] | None) -> str:
     """Return a caption of the charts that `show_profiles` shows."""
-    profiles = profiles_of(maps)
-    ends = zip(VGG19.conv_layers[::15], profiles[::15], strict=True)
-    first, last = (f"{one.correlation:.2f} in {layer.name}" for layer, one in ends)
+    ends = [f"{one.correlation:.2f}" for one in (profiles or ())[::15]] or ["…", "…"]
+    layers = (layer.name for layer in VGG19.conv_layers[::15])
+    first, last = (f"{end} in {name}" for end, name in zip(ends, layers, strict=True))
     return text_blocks.caption(
         f"All 16 conv layers · {maps.subject} · *Similarity*: largest correlation of a map with "
         f"the image's brightness, {first}, {last} · *Distance*: mean of 2 (1 − cosine) from the "

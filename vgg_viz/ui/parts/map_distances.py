@@ -1,6 +1,6 @@
 """Distance by layer of two images' or networks' maps, and similarity by layer of two networks."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,9 +64,21 @@ def distances(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance]:
     """Return the distances of all conv layers' maps, computed on first use and then cached."""
     network, pixels = maps.network, maps.picture.pixels
     return maps.results.cached_in_slices(
-        ("map distances", maps.subject_key, other.subject_key),
+        key_of(maps, other),
         lambda: distances_by_layer(network, pixels, other.network, other.picture.pixels),
     )
+
+
+def distances_soon(maps: LayerMaps, other: LayerMaps) -> Sequence[MapDistance] | None:
+    """Return the distances of all conv layers; None while a background thread computes them."""
+    return maps.results.soon(
+        key_of(maps, other), lambda results: distances(replace(maps, results=results), other)
+    )
+
+
+def key_of(maps: LayerMaps, other: LayerMaps) -> Hashable:
+    """Return the cache key of the distances of two images' or networks' maps."""
+    return ("map distances", maps.subject_key, other.subject_key)
 
 
 def bars(found: Sequence[MapDistance]) -> list[dict[str, Any]]:

@@ -7,20 +7,31 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.experiments.changes import ChosenChange
+from vgg_viz.interpretability.experiments.map_distance import MapDistance
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import IMAGENET_LABEL, UntrainedWeights
+from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import charts, map_distances
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection, shared_instance
-from vgg_viz.ui.widgets import controls, grid, image_change, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import (
+    components,
+    controls,
+    grid,
+    image_change,
+    picture_chooser,
+    text_blocks,
+)
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.views import VIEWS
 
 (PAPER,) = VIEWS["conclusion"].papers
 MAPS_SHOWN = 6
 COLUMNS = 3
+POLLING_SECONDS = 0.5  # until the page asks for the charts again
 WIDTH = 348  # CSS pixels: three columns of 112, a whole fraction or multiple of every map's size
 # The experiment, if the viewer has chosen no change: half a position of the last layer.
 SHIFT = ChosenChange("shift_x", 8)
@@ -72,9 +83,8 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture_chooser.current()
         choice = controls.network()
     text_blocks.prose(
-        "A trained network computes a **feature hierarchy**: edges and colors, then textures, "
-        "parts and objects "
-        f"({PAPER}). **Click a map** to inspect it.",
+        "The **feature hierarchy** of a trained network: edges and colors, then textures, parts "
+        f"and objects ({PAPER}). **Click a map** to inspect it.",
         "## What early and late layers show",
     )
     results, network = shared_instance.results(notice), load_network(choice, st.container())
@@ -83,48 +93,76 @@ def show(notice: DeltaGenerator) -> None:
             "This text describes the ImageNet network; you see "
             f"{text_blocks.escape(network.label)}."
         )
-    # One pass for all layers, which caches the input of every block.
-    results.overview(network, chosen)
     show_lessons([LayerMaps(results, network, chosen, end) for end in VGG19.block_ends])
-    last = LayerMaps(results, network, chosen, VGG19.conv_layers[-1])
-    text_blocks.prose("", "### All 16 layers, and one experiment")
-    *places, right = st.columns(len(charts.PLOTS) + 1)
-    charts.show_profiles(last, places)
-    with right:
-        show_experiment(last)
-    st.caption(charts.profiles_caption(last))
+    st.fragment(show_measured)(LayerMaps(results, network, chosen, VGG19.conv_layers[-1]))
     is_trained_here = shared_instance.trained_name() != UntrainedWeights.label
     st.markdown(
-        "**In short.** From input to output, the network trades *where* and *what it looks like* "
-        "for *what it is*. Maps become smaller and more numerous, and respond more specifically."
+        "**In short.** The network trades *where* and *what it looks like* for *what it is*: maps "
+        "become smaller, more numerous and more specific."
         if network.label != UntrainedWeights.label
         else "**In short.** Depth alone makes maps small and coarse; only **training** makes them "
         "meaningful." + " Choose ImageNet as the network to compare." * is_trained_here
     )
 
 
-def show_experiment(maps: LayerMaps) -> None:
-    """Show how far each layer's maps move if the image changes, and a button that opens this.
+def show_measured(maps: LayerMaps) -> None:
+    """Show charts of all layers and one experiment, as soon as they are computed (fragment).
+
+    They take three forward passes, for which neither the viewer nor others should wait.
+    """
+    if state.has_changed():
+        st.rerun()  # a click in this fragment opens another view
+    overview = maps.results.overview_soon(maps.network, maps.picture)
+    profiles = overview.profiles if overview else None
+    change, pair = experiment(maps)
+    found = map_distances.distances_soon(*pair)
+    with st.container(horizontal=True, vertical_alignment="center", key="links-experiment"):
+        st.markdown("### All 16 layers, and one experiment", width="content")
+        if not mode.is_explained():
+            label = "Open this experiment"
+            st.button(label, type="tertiary", on_click=open_experiment, args=(change,))
+    *places, right = st.columns(len(charts.PLOTS) + 1)
+    charts.show_profiles(profiles, places)
+    with right:
+        st.markdown(f"**Distance**, image {change.phrase}")
+        show_distances(found)
+    st.caption(charts.profiles_caption(maps, profiles))
+    if overview is None or found is None:
+        data = components.pack({"seconds": POLLING_SECONDS})
+        components.mount("pulse", "conclusion-pulse", data, components.rerun)
+
+
+def experiment(maps: LayerMaps) -> tuple[ChosenChange, tuple[LayerMaps, LayerMaps]]:
+    """Return a change of the image, and the maps of the changed and the unchanged image.
 
     The change is the viewer's, or else `SHIFT`.
     """
     change, unchanged = image_change.chosen(), picture_chooser.unchanged_of(maps.picture)
     if maps.picture.digest == unchanged.digest:
         change = SHIFT
+        maps = replace(maps, picture=shifted(maps.results, unchanged))
+    return change, (maps, replace(maps, picture=unchanged))
+
+
+def show_distances(found: Sequence[MapDistance] | None) -> None:
+    """Show a chart of how far each layer's maps move if the image changes; None if not computed."""
+    rows = map_distances.bars(found) if found else []
+    if found is None or rows:
+        charts.show_low(
+            charts.layer_plot(rows, "distance", "Mean distance", ".2f") if rows else None
+        )
+
+
+def shifted(results: Results, picture: InputImage) -> InputImage:
+    """Return an image shifted by `SHIFT`, cached, since it is decoded and encoded."""
+
+    def compute() -> InputImage:
         # Imported only here, since it decodes and encodes images.
         from vgg_viz.interpretability.experiments.image_changes import changed
 
-        maps = replace(maps, picture=changed(unchanged, change))
-    found = map_distances.distances(maps, replace(maps, picture=unchanged))
-    rows = map_distances.bars(found)
-    st.markdown(f"**Distance**, image {change.phrase}")
-    if rows:
-        plot = charts.layer_plot(rows, "distance", "Mean distance", ".2f")
-        st.vega_lite_chart({**plot, "height": charts.LOW}, width="stretch")
-    if not mode.is_explained():
-        with st.container(key="links-experiment"):
-            label = "Open this experiment"
-            st.button(label, type="tertiary", on_click=open_experiment, args=(change,))
+        return changed(picture, SHIFT)
+
+    return results.cached(("shifted", picture.digest), compute)
 
 
 def open_experiment(change: ChosenChange) -> None:
@@ -150,7 +188,8 @@ def show_lesson(maps: LayerMaps, block: int) -> None:
     )
     with maps.results.holding():
         tiles = maps.grid(sorted(maps.statistics().numbers("mean", MAPS_SHOWN)))
-        caption = f"{layer.name} · {maps.short_caption(MAPS_SHOWN)} with the highest mean"
+        tiles = replace(tiles, scale_words="each on its own scale")
+        caption = f"{layer.name} · {maps.short_caption(MAPS_SHOWN)}, highest mean"
         # A lecture and a tour choose the columns that fit the screen.
         columns = 0 if mode.is_explained() else COLUMNS
         grid.show(maps.results, replace(tiles, caption=caption, columns=columns), placement)
@@ -159,10 +198,10 @@ def show_lesson(maps: LayerMaps, block: int) -> None:
 
 def numbers(maps: LayerMaps) -> str:
     """Describe a layer and its maps in numbers."""
-    layer, profile = maps.layer, charts.profiles_of(maps)[maps.layer.conv_number - 1]
+    layer, measured = maps.layer, maps.statistics()
     side, field = layer.output_shape[0], layer.receptive_field
     return (
         f"**{side} × {side}** positions · receptive field **{field} × {field}** · "
-        f"**{1 - profile.active:.0%}** of values zero · **{profile.inactive}** of "
+        f"**{1 - measured.active.mean():.0%}** of values zero · **{measured.inactive}** of "
         f"{layer.filters} maps inactive"
     )
