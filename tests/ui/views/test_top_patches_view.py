@@ -20,6 +20,7 @@ from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
+from vgg_viz.serving import results as results_module
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import available_images, patch_grids
 from vgg_viz.ui.views import visualization_view
@@ -146,6 +147,7 @@ class Results:
 
     def __init__(self):
         self.seconds, self.found, self.on_disk = 0.0, set(), set()
+        self.ready, self.requested, self.waits = set(), set(), []
 
     def peaks(self, network, picture, *, on_disk):
         if picture.choice not in self.found:
@@ -155,8 +157,15 @@ class Results:
             self.on_disk.add(picture.choice)
         return f"peaks of {picture.choice}"
 
+    def peaks_soon(self, network, picture, seconds, *, on_disk):
+        self.requested.add(picture.choice)
+        self.waits.append(seconds)
+        if on_disk:
+            self.on_disk.add(picture.choice)
+        return f"peaks of {picture.choice}" if picture.choice in self.ready else None
 
-def test_a_search_shows_its_progress_and_later_runs_go_on_with_it(monkeypatch):
+
+def test_a_search_shows_its_progress_and_goes_on_in_the_background(monkeypatch):
     results = Results()
     monkeypatch.setattr(available_images, "perf_counter", lambda: results.seconds)
     images = [
@@ -164,22 +173,31 @@ def test_a_search_shows_its_progress_and_later_runs_go_on_with_it(monkeypatch):
         for name in ("a", "b", "c", "d", "own")
     ]
     runs = []
-    for _ in range(4):
+    for ready in (set(), {"c"}, {"b", "c"}, {"b", "c", "d", "own"}):
+        results.ready = ready
         slot = Slot()
         monkeypatch.setattr(available_images.st, "empty", lambda slot=slot: slot)
         found = available_images.find_peaks(results, None, images, 0.3)
         assert found == [f"peaks of {image.choice}" for image in images[: len(found)]]
-        runs.append((len(found), slot.said))
+        runs.append((len(found), slot.said[-1]))
     assert runs == [
-        (2, [(1 / 5, "1 of 5 images searched"), (2 / 5, "2 of 5 images searched")]),
-        (4, [(3 / 5, "3 of 5 images searched"), (4 / 5, "4 of 5 images searched")]),
-        (5, [None]),
-        (5, [None]),
+        (1, (1 / 5, "1 of 5 images searched")),
+        (1, (1 / 5, "1 of 5 images searched")),
+        (3, (3 / 5, "3 of 5 images searched")),
+        (5, None),
     ]
+    assert results.requested == {"b", "c", "d", "own"}
     assert results.on_disk == {"a", "b", "c", "d"}
+    # The time of the first image is the viewer's, the rest of it at most is waited for the others.
+    assert results.waits[:4] == pytest.approx([0.05] * 4)
+
+
+def test_all_images_are_searched_at_once_where_their_patches_are_compared(monkeypatch):
     slot, results = Slot(), Results()
+    monkeypatch.setattr(available_images, "perf_counter", lambda: results.seconds)
+    images = [available_images.AvailableImage(name, "", name, InputImage) for name in "abc"]
     monkeypatch.setattr(available_images.st, "empty", lambda: slot)
-    assert len(available_images.find_peaks(results, None, images[:3], math.inf)) == 3
+    assert len(available_images.find_peaks(results, None, images, math.inf)) == 3
     assert slot.said == [(1 / 3, "1 of 3 images searched"), (2 / 3, "2 of 3 images searched"), None]
 
 
@@ -188,7 +206,8 @@ def has_pulse(page):
 
 
 def test_a_long_search_shows_the_images_searched_so_far_and_asks_for_the_rest(monkeypatch):
-    monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", -1.0)
+    monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", 0.0)
+    monkeypatch.setattr(results_module.Results, "soon", lambda *_: None)
     page = open_page(**TOP_PATCHES, maps="4", channel="9")
     assert "top patches from this page's 1 image (not ImageNet)" in texts(page)
     assert len(tiles_of(payloads(page)["channel-patches"])[1]) == 2  # its two peaks, no further

@@ -1,12 +1,15 @@
 """Images that a viewer can choose, and where every channel activates most on each of them."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import takewhile
 from time import perf_counter
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.fields import OWN, ROBIN, Value
@@ -97,18 +100,30 @@ def find_peaks(
 ) -> list[tuple[Peaks, ...]]:
     """Return each image's strongest activations of every channel of every conv layer.
 
-    After so many seconds, only those of the first images are returned; the page shows how many.
+    After so many seconds, only those of the first images are returned, at least one; the page shows
+    how many, and a background thread goes on with the others.
     """
     # Always, so that what follows keeps its place on the page, and with it the focus.
     slot, begun = st.empty(), perf_counter()
-    peaks: list[tuple[Peaks, ...]] = []
+    found: list[tuple[Peaks, ...] | None] = []
     for number, image in enumerate(images):
         passed = perf_counter() - begun
         # Cached peaks take no time, so they need no progress bar.
         if passed > POLL_SECONDS:
-            slot.progress(number / len(images), f"{number} of {len(images)} images searched")
-        if number and passed > seconds:
-            return peaks
-        peaks.append(results.peaks(network, image, on_disk=image.is_sample))
-    slot.empty()
+            show_progress(slot, number, len(images))
+        if number == 0 or seconds == math.inf:
+            found.append(results.peaks(network, image, on_disk=image.is_sample))
+        else:
+            left = max(0.0, seconds - passed)
+            found.append(results.peaks_soon(network, image, left, on_disk=image.is_sample))
+    peaks = [one for one in takewhile(lambda one: one is not None, found) if one]
+    if len(peaks) == len(images):
+        slot.empty()
+    else:
+        show_progress(slot, len(peaks), len(images))
     return peaks
+
+
+def show_progress(slot: DeltaGenerator, number: int, count: int) -> None:
+    """Show how many images are searched."""
+    slot.progress(number / count, f"{number} of {count} images searched")

@@ -38,7 +38,7 @@ CHANNEL_GRIDS = ("channel-patches", "channel-patches-other")
 HALF = 560  # CSS pixels: width of one of two grids side by side
 PANEL = 400  # CSS pixels: width of the panel beside the grid
 COLUMNS = 3  # of a channel's top patches
-PULSE_SECONDS = 0.1  # until the browser asks for the patches of further images
+PULSE_SECONDS = 0.5  # until the browser asks for the patches of further images
 HINT = (
     f"Click a tile to see the {MOST_PATCHES} top patches of its channel here, with value, image "
     "and position."
@@ -204,7 +204,7 @@ def show(results: Results, sides: Sequence[Patches], count: int) -> None:
         with panel:
             show_channel(results, patches, channel, name)
     if not all(side.complete for side in sides):
-        # The browser reruns the page, which then searches further images.
+        # The browser reruns the page, which then shows those of further images.
         data = components.pack({"seconds": PULSE_SECONDS})
         components.mount("pulse", "patches-pulse", data, components.rerun)
 

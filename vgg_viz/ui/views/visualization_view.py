@@ -27,7 +27,8 @@ ERHAN = Paper(
     "https://www.semanticscholar.org/paper/65d994fb778a8d9e0f632659fb33a082949a50d3",
 )
 BOROWSKI = Paper("Borowski et al. 2021", "https://arxiv.org/abs/2010.12606")
-SEARCH_SECONDS = 0.25  # for images in a run; the browser asks for the others at once
+# Until a run shows the top patches found so far. Those of all samples are read from disk by then.
+SEARCH_SECONDS = 0.1
 PASTE_HELP = (
     "Pastes the chosen channel's optimized image into your picture where you click, to check that "
     "the channel responds there."
