@@ -47,7 +47,7 @@ MORE_PLACES = {
 }
 CHARTS = {
     "conclusion": 3, "deletion": 1, "statistics": 2,
-    "response": 1, "layers": 1, "distance": 1, "gratings": 1,
+    "response": 1, "layers": 1, "gratings": 1,
 }  # fmt: skip
 # What axe is asked in each scheme. Only colors differ from one to the other.
 ASKED = {

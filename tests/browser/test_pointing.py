@@ -14,6 +14,7 @@ from vgg_viz.model.architecture import VGG19
 pytestmark = pytest.mark.browser
 
 LAYER = "view=maps&layer=block3_conv1"
+DISTANCES = "view=maps&maps=4&change=mirror&tab=experiments&experiment=distance"
 PIXEL = """(canvas, [x, y]) => {
     const ratio = canvas.width / canvas.getBoundingClientRect().width;
     return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data];
@@ -204,3 +205,23 @@ def test_the_value_is_to_be_seen_where_a_tile_fills_the_window(visit):
         box = page.locator(".st-key-evidence-0 .tip").bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+def test_bars_of_layers_are_reached_and_opened_by_keyboard(visit):
+    page = visit(f"{DISTANCES}&layer=block2_conv1")
+    bars = page.locator(".st-key-distance-of-layers button")
+    expect(bars).to_have_count(16)
+    expect(page.locator(".st-key-distance-of-layers [tabindex='0']")).to_have_count(1)
+    bars.nth(2).press("ArrowRight")
+    expect(bars.nth(3)).to_be_focused()
+    expect(bars.nth(3)).to_have_css("outline-style", "solid")
+    expect(page.locator(".st-key-distance-of-layers .tip")).to_contain_text("block2_conv2")
+    bars.nth(3).press("End")
+    bars.nth(15).press("ArrowLeft")
+    bars.nth(14).press("Enter")
+    page.wait_for_url("**block5_conv3**")
+    settle(page)
+    expect(bars.nth(14)).to_be_focused()
+    expect(bars.nth(14)).to_have_attribute("aria-current", "true")
+    bars.nth(1).click()
+    page.wait_for_url("**block1_conv2**")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from tests.support.pages import open_page, rows_of, shown, texts
+from tests.load.widgets import TRIGGER_PREFIX, TRIGGER_SUFFIX
+from tests.support.pages import open_page, payloads, shown, texts, unpacked
 from tests.support.truth import LAYER, MAPS
 from tests.ui.page.test_sent_values import send
 from vgg_viz.interpretability.experiments.network_similarity import LayerSimilarity
@@ -34,39 +35,49 @@ def page(monkeypatch):
     return open_page(**MAPS, **DISTANCE, compare="network")
 
 
-def chart(page, field):
-    (found,) = (one for one in page.get("vega_lite_chart") if field in rows_of(one))
-    return found
+def header(page, key):
+    return unpacked(payloads(page)[key])[0]
 
 
 def test_two_networks_are_compared_over_the_images_at_hand(page):
-    rows = rows_of(chart(page, "similarity"))
-    assert rows["layer"] == [layer.name for layer in VGG19.conv_layers]
-    np.testing.assert_allclose(rows["similarity"][:3], 1)
-    assert max(rows["similarity"][3:]) < 0.9
+    shown_bars = header(page, "similarity-of-layers")
+    assert shown_bars["numbers"] == [*range(1, 17)]
+    lines = [bar["lines"].splitlines() for bar in shown_bars["bars"]]
+    assert [layer for layer, *_ in lines] == [layer.name for layer in VGG19.conv_layers]
+    values = [
+        float(value.removeprefix("Unbiased CKA: ").replace("−", "-")) for _, value, _ in lines
+    ]
+    np.testing.assert_allclose(values[:3], 1)
+    assert max(values[3:]) < 0.9
     assert "Over 8 images: the samples and your own" in texts(page)
-    assert f"at most {max(rows['by_chance']):.2f}" in texts(page)
+    by_chance = max(float(chance.removeprefix("Shuffled, at most: ")) for *_, chance in lines)
+    assert f"at most {by_chance:.2f}" in texts(page)
     assert "12 of 20 images are missing" in texts(page)
 
 
 def test_a_click_on_a_bar_opens_its_layer(page):
     assert shown(page, "layer") == LAYER.name
-    clicked = {"selection": {"clicked": [{"number": 2}]}}
-    bars = chart(page, "distance").proto.id
-    send(page, WidgetState(id=bars, string_value=json.dumps(clicked, separators=(",", ":"))))
+    choose(page, 2)
     assert shown(page, "layer") == "block1_conv2"
-    assert chart(page, "distance").proto.id != bars
+    assert header(page, "distance-of-layers")["current"] == 2
     for number in (0, 17, "x", None, [], 1e999):
-        clicked["selection"]["clicked"][0]["number"] = number
-        bars = chart(page, "distance").proto.id
-        send(page, WidgetState(id=bars, string_value=json.dumps(clicked)))
+        choose(page, number)
         assert shown(page, "layer") == "block1_conv2"
+
+
+def choose(page, number):
+    """Choose a bar of the distances, as a browser does."""
+    (bars,) = (
+        part.proto.id for part in page.get("bidi_component") if part.key == "distance-of-layers"
+    )
+    event = json.dumps([{"event": "picked", "value": number}])
+    send(page, WidgetState(id=f"{TRIGGER_PREFIX}{bars}{TRIGGER_SUFFIX}", json_trigger_value=event))
 
 
 def test_images_of_one_network_are_not_compared_over_several_images():
     page = open_page(**MAPS, **DISTANCE, change="mirror", compare="unchanged")
-    assert "Unbiased CKA" not in texts(page)
-    assert len(page.get("vega_lite_chart")) == 1
+    assert "distance-of-layers" in payloads(page)
+    assert "similarity-of-layers" not in payloads(page)
 
 
 def test_undefined_similarities_have_no_bar_and_enough_images_are_said_to_be_enough():

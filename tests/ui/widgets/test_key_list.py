@@ -5,7 +5,17 @@ import re
 import pytest
 
 from vgg_viz.ui.widgets import components, key_list
-from vgg_viz.ui.widgets.key_list import CONTEXTS, DIAGRAM, GRID, KEYS, LECTURE, MAP, PAGE, TOUR
+from vgg_viz.ui.widgets.key_list import (
+    BARS,
+    CONTEXTS,
+    DIAGRAM,
+    GRID,
+    KEYS,
+    LECTURE,
+    MAP,
+    PAGE,
+    TOUR,
+)
 
 NAMED = re.compile(r'\b(?:Arrow(?:Left|Right|Up|Down)|Enter|Escape|Home|End|Page(?:Up|Down))\b|" "')
 
@@ -23,13 +33,15 @@ def listed(*contexts: str, button: bool = False) -> set[str]:
     return {name for key in keys for name in key.names}
 
 
-# "Escape": the inspector closes a lecture's map, and the page's keys leave open menus alone.
+# Enter and Space press buttons by themselves. "Escape": the inspector closes a lecture's map, and
+# the page's keys leave open menus alone.
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
         ("mosaic", listed(GRID)),
         ("inspector", listed(MAP) | {"Escape"}),
         ("diagram", listed(DIAGRAM)),
+        ("bars", listed(BARS) - {"Enter", " "}),
         ("keys", listed(PAGE) | {"Escape"}),
     ],
 )
@@ -39,7 +51,7 @@ def test_all_keys_of_a_script_are_listed(script, expected):
 
 def test_no_other_script_handles_keys():
     # Two only watch: which keys step a control, and whether a list was left without a choice.
-    known = {"mosaic", "inspector", "diagram", "keys", "address", "focus", "pointer"}
+    known = {"mosaic", "bars", "inspector", "diagram", "keys", "address", "focus", "pointer"}
     others = {path.stem for path in components.FOLDER.glob("*.js")} - known
     assert {name: keys_in(name) for name in others if keys_in(name)} == {}
 

@@ -1,7 +1,6 @@
 """Charts: histograms of values, lines, and bars of a property of each of the 16 conv layers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -12,14 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz.export.number_format import figure
 from vgg_viz.interpretability.map_statistics import Profile, Statistics, histogram, ranks
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state import component_values, selection
+from vgg_viz.ui.state import selection
 from vgg_viz.ui.widgets import text_blocks
 
 LOW, HEIGHT, LINES_HEIGHT = 128, 190, 280  # CSS pixels
 MOST_COLORS = 6  # of lines that differ in hue
-CLICKED = "clicked"  # parameter of a chart whose bars can be clicked
 MOST_POINTS = 500  # that are drawn on the lines
 
 # Charts of profiles: a field of each layer's row, its title, its unit and its number format.
@@ -157,31 +154,6 @@ def layer_rows(values: Iterable[Mapping[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
-def show_layers(rows: list[dict[str, Any]], field: str, title: str, number_format: str) -> None:
-    """Show a chart with one bar per conv layer; a click on a bar opens its layer."""
-    layer = str(state.value("layer"))
-    # Of each layer another chart, in which no bar has been clicked yet.
-    key = f"{field}-of-layers-{layer}"
-    plot = layer_plot(rows, field, title, number_format)
-    plot["mark"] |= {"cursor": "pointer"}
-    plot["encoding"]["opacity"] = {
-        "condition": {"test": f"datum.layer === '{layer}'", "value": 1},
-        "value": 0.5,
-    }
-    selects = {"type": "point", "fields": ["number"], "toggle": False}
-    plot["params"] = [{"name": CLICKED, "select": selects}]
-    st.vega_lite_chart(
-        plot, width="stretch", key=key, on_select=partial(open_clicked, key), selection_mode=CLICKED
-    )
-
-
-def open_clicked(key: str) -> None:
-    """Open the layer whose bar was clicked (widget callback)."""
-    number = component_values.clicked_number(key, CLICKED, len(VGG19.conv_layers))
-    if number:
-        state.change({"layer": VGG19.conv_layers[number - 1].name})
-
-
 def layer_plot(
     rows: list[dict[str, Any]], field: str, title: str, number_format: str
 ) -> dict[str, Any]:
@@ -192,7 +164,6 @@ def layer_plot(
     details = {
         "correlated_map": "Most similar map",
         "inactive": "Inactive maps",
-        "by_chance": "Shuffled, at most",
     }
     # With a domain, since Streamlit adds the rows later, and Vega warns of an infinite extent.
     scale = {"domain": [min(0, *values), max(0, *values)], "nice": True}

@@ -11,8 +11,7 @@ from vgg_viz.model.own_networks.fine_tuning import relative_change, relative_cha
 from vgg_viz.model.weights import UntrainedWeights, Weights
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import charts
-from vgg_viz.ui.widgets import grid, text_blocks
+from vgg_viz.ui.widgets import grid, layer_bars, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_weights
 
 COLUMNS = 16
@@ -42,8 +41,8 @@ def show(results: Results, own: Weights, layer: ConvLayer, notice: DeltaGenerato
         "**Click a bar** to open its layer."
     )
     changes = {one: layer_change(results, own, original, one) for one in VGG19.conv_layers}
-    rows = charts.layer_rows({"change": one.whole} for one in changes.values())
-    charts.show_layers(rows, "change", "Relative change", ".2%")
+    values = [one.whole for one in changes.values()]
+    layer_bars.show("change-of-layers", "Relative change", values, layer_bars.percentage)
     frozen = [one.name for one, change in changes.items() if change.whole == 0]
     if frozen:
         st.caption(f"Unchanged, as in frozen layers: {', '.join(frozen)}.")

@@ -21,7 +21,7 @@ from vgg_viz.serving.results import Results
 from vgg_viz.ui.parts import charts, heatmap
 from vgg_viz.ui.parts.available_images import AvailableImage, all_images
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.widgets import export_menu, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import export_menu, layer_bars, picture_chooser, text_blocks
 
 NAME, BAR_FORMAT = "map-distance", ".2~r"
 FORMULA = (
@@ -54,7 +54,7 @@ def show(maps: LayerMaps, other: LayerMaps | None) -> None:
         show_map(maps, other, found[maps.layer.conv_number - 1])
     with right:
         st.markdown(FORMULA)
-        charts.show_layers(bars(found), "distance", "Mean distance", BAR_FORMAT)
+        layer_bars.show("distance-of-layers", "Mean distance", [one.mean for one in found])
         offer_table(NAME, maps.picture.title, found)
     if maps.network.weights.identity != other.network.weights.identity:
         show_similarity(maps.results, maps.network, other.network)
@@ -123,10 +123,9 @@ def show_similarity(results: Results, first: Network, second: Network) -> None:
             *([means_of(results, one, image) for image in images] for one in (first, second))
         ),
     )
-    rows = charts.layer_rows(
-        {"similarity": one.cka, "by_chance": round(one.by_chance, 2)} for one in found
-    )
-    charts.show_layers(rows, "similarity", "Unbiased CKA", ".2f")
+    chance = [f"Shuffled, at most: {one.by_chance:.2f}" for one in found]
+    values = [one.cka for one in found]
+    layer_bars.show("similarity-of-layers", "Unbiased CKA", values, details=chance)
     st.caption(similarity_caption(found, len(images)))
 
 

@@ -1,4 +1,4 @@
-"""Checks of the values that the page's custom Streamlit components and charts send.
+"""Checks of the values that the page's custom Streamlit components send.
 
 A browser may send anything, so these functions return None for invalid values.
 """
@@ -28,15 +28,6 @@ def position(key: str, height: int, width: int) -> tuple[int, int] | None:
     row = whole_number(sent.get("row"), 0, height - 1)
     column = whole_number(sent.get("column"), 0, width - 1)
     return None if row is None or column is None else (row, column)
-
-
-def clicked_number(key: str, parameter: str, largest: int) -> int | None:
-    """Return the number from 1 to ``largest`` of the bar that was clicked in a chart, or None."""
-    try:
-        sent = st.session_state[key]["selection"][parameter][0]["number"]
-    except (LookupError, TypeError):  # nothing clicked, or not what a chart sends
-        return None
-    return whole_number(sent, 1, largest)
 
 
 def whole_number(value: Any, smallest: int, largest: int) -> int | None:

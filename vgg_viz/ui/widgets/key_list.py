@@ -12,8 +12,9 @@ TOUR = "On a tour"
 GRID = "In a grid (press Tab to go there)"
 MAP = "In the inspector's map"
 DIAGRAM = "In the diagram"
+BARS = "In bars of the layers (press Tab to go there)"
 PHOTOGRAPH = "In the photograph with a covered square"
-CONTEXTS = (PAGE, LECTURE, TOUR, GRID, MAP, DIAGRAM, PHOTOGRAPH)
+CONTEXTS = (PAGE, LECTURE, TOUR, GRID, MAP, DIAGRAM, BARS, PHOTOGRAPH)
 
 ARROWS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
 # Keys that Streamlit ties to buttons, by its names. Its Esc would also work in fields and menus.
@@ -51,6 +52,9 @@ KEYS = (
     Key(MAP, ARROWS, "move between positions"),
     Key(MAP, ("Enter",), "explain the value at this position"),
     Key(DIAGRAM, ("Enter", " "), "open the layer, or the choice of a picture"),
+    Key(BARS, ("ArrowLeft", "ArrowRight"), "move between bars"),
+    Key(BARS, ("Home", "End"), "first or last bar"),
+    Key(BARS, ("Enter", " "), "open the layer"),
     Key(PHOTOGRAPH, ARROWS, "move the square"),
 )
 
