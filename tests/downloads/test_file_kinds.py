@@ -73,6 +73,9 @@ FILES = {
     "an ONNX file": b"\x08\x03\x12\x07pytorch\x1a\x030.4:",
     "a Caffe model": b"\n\x14VGG_ILSVRC_19_layers",
     "a MATLAB file": written(scipy.io.savemat, {"layers": NUMBERS}),
+    "TensorFlow's SavedModel; save": zipped(
+        "birds/saved_model.pb", "birds/variables/variables.index"
+    ),
     "a TensorFlow model": b"\x08\x01\x12\xf1\x05\n\xa2\x01",
     "a TensorFlow Lite model": b"\x1c\0\0\0TFL3\x14\0\x20\0",
     "a gzip file; unpack": gzip.compress(TEXT),
@@ -101,3 +104,5 @@ def test_a_file_is_recognized_by_its_content(tmp_path, expected):
 
 def test_a_folder_is_recognized(tmp_path):
     assert recognize(tmp_path).described == "a folder; name a file in it"
+    (tmp_path / "saved_model.pb").touch()
+    assert recognize(tmp_path).described.startswith("TensorFlow's SavedModel; save")

@@ -12,7 +12,9 @@ def test_the_setting_names_folders_files_and_names(tmp_path, monkeypatch):
     for name in ("b.weights.h5", "a.v2.keras", "ImageNet.h5", "notes.txt", "a.v2.classes.txt"):
         (folder / name).touch()
     (tmp_path / "other=1.keras").touch()
-    parts = ["~/mine", "Birds=~/other=1.keras", "b=~/mine/a.v2.keras", "~/absent.h5", ""]
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    parts = ["~/mine", "Birds=~/other=1.keras", "b=~/mine/a.v2.keras", "~/absent.h5", "~/saved", ""]
     found = own_files({"VGG_VIZ_NETWORKS": os.pathsep.join(parts)})
     assert {name: path.name for name, path in found.items()} == {
         "ImageNet 2": "ImageNet.h5",
@@ -21,6 +23,7 @@ def test_the_setting_names_folders_files_and_names(tmp_path, monkeypatch):
         "Birds": "other=1.keras",
         "b 2": "a.v2.keras",
         "absent": "absent.h5",  # listed, so that the page can say that it is not there
+        "saved": "saved",  # and that this is a SavedModel
     }
     assert found["Birds"] == tmp_path / "other=1.keras"
     assert own_files({}) == {}

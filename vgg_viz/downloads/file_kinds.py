@@ -43,6 +43,9 @@ KERAS = FileKind("a model in Keras 3's own format", weights=True)
 PYTORCH = FileKind("a PyTorch file", weights=True)
 NUMPY = FileKind("a NumPy file", weights=True)
 ONNX = FileKind("an ONNX file", weights=True)
+SAVED_MODEL = FileKind(
+    "TensorFlow's SavedModel", "save the model as my_model.keras instead, with model.save"
+)
 OFFICE = FileKind("an office document", _AS_TEXT)
 ZIP = FileKind("a zip archive", _UNPACK)
 _GIT_LFS = FileKind("a Git LFS pointer", "run git lfs pull to get the file itself")
@@ -81,6 +84,7 @@ _MEMBERS = {
     r"([^/]*/)?data\.pkl": PYTORCH,
     r"model\.weights\.h5": KERAS,
     r"[^/]*\.npy": NUMPY,
+    r"([^/]*/)?(saved_model|keras_metadata)\.pb": SAVED_MODEL,
     r"\[Content_Types\]\.xml|mimetype": OFFICE,
 }
 
@@ -90,7 +94,7 @@ def recognize(file: Path | BinaryIO) -> FileKind | None:
     if not isinstance(file, Path):
         return _recognize(file)
     if file.is_dir():
-        return FOLDER
+        return SAVED_MODEL if (file / "saved_model.pb").exists() else FOLDER
     with file.open("rb") as content:
         return _recognize(content)
 

@@ -76,7 +76,8 @@ def _named_files(setting: str) -> Iterator[tuple[str, Path]]:
         path = expanded(text if equals else part)
         if path is None:
             continue
-        if not path.is_dir():
+        # A SavedModel is a folder; it is refused by its name, rather than read as an empty folder.
+        if not path.is_dir() or (path / "saved_model.pb").exists():
             yield name if equals else name_of(path.name), path
             continue
         for file in sorted(path.iterdir()):

@@ -1,12 +1,14 @@
 """Own networks: the sidebar's list, the caption, the preprocessing, and files that do not fit."""
 
 import gc
+import os
 from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tests.downloads.test_file_kinds import zipped
 from tests.support.pages import choose, network_of, open_page, run, texts
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.model.architecture import VGG19
@@ -29,7 +31,9 @@ def folder(tmp_path, monkeypatch):
     for name in ("birds.h5", "fish.h5"):
         write_hollow_weights(tmp_path / name)
     (tmp_path / "text.keras").write_text("version https://git-lfs.github.com/spec/v1")
-    monkeypatch.setenv("VGG_VIZ_NETWORKS", str(tmp_path))
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    monkeypatch.setenv("VGG_VIZ_NETWORKS", f"{tmp_path}{os.pathsep}{tmp_path / 'saved'}")
     before = dict(shared().loaders)
     yield tmp_path
     shared().loaders.clear()
@@ -43,7 +47,7 @@ def listed(page, key):
 
 def test_own_networks_are_listed_by_name_and_shown(folder):
     page = open_page(**MAPS)
-    assert listed(page, "network") == ["ImageNet", "Untrained", "birds", "fish", "text"]
+    assert listed(page, "network") == ["ImageNet", "Untrained", "birds", "fish", "text", "saved"]
     choose(page, "network", "birds")
     assert page.query_params["network"] == "birds"
     assert "block1_conv1 · birds, BGR − mean · Cat" in texts(page)
@@ -69,7 +73,7 @@ def test_a_file_has_one_head_as_the_servers_and_another_as_an_own_network(folder
 
 def test_any_two_networks_are_compared(folder):
     page = open_page(**MAPS, network="birds", compare="network")
-    assert listed(page, "other_network") == ["ImageNet", "Untrained", "fish", "text"]
+    assert listed(page, "other_network") == ["ImageNet", "Untrained", "fish", "text", "saved"]
     assert page.selectbox(key="other_network").value == "imagenet"
     choose(page, "other_network", "fish")
     subheaders = [part.value for part in page.subheader]
@@ -82,6 +86,7 @@ def test_any_two_networks_are_compared(folder):
     [
         ("text", "Expected VGG19 weights in text"),
         ("absent", "There is no network named absent here"),
+        ("saved", "got TensorFlow's SavedModel; save the model as my_model.keras instead"),
     ],
 )
 @pytest.mark.parametrize("view", ["filters", "maps", "prediction"])
@@ -144,8 +149,10 @@ def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
     assert "block1_conv1 · birds 2, BGR − mean" in texts(page)
     assert "birds 2" in listed(page, "network")
     assert "birds 2" not in listed(run(other), "network")
-    stranger = open_page(**MAPS, network="birds 2")
-    assert "no network named birds 2" in stranger.warning[0].value.replace("**", "")
+    stranger = open_page(**MAPS, network="birds 2")  # or the viewer after a reload
+    said = stranger.warning[0].value.replace("**", "")
+    assert "no network named birds 2" in said
+    assert "If it was yours, add its file again" in said
     page.button(key="remove-network-birds 2").click()
     run(page)
     assert "birds 2" not in listed(page, "network")
@@ -164,6 +171,10 @@ def test_a_script_needs_the_file_of_a_network(folder, allowed):
 def test_a_dropped_file_that_does_not_fit_is_refused_with_the_reason(folder, allowed, monkeypatch):
     page = drop(open_page(**MAPS), b"not a network", "mine.keras")
     assert page.text[0].value.startswith("Expected VGG19 weights in mine")
+    # The same bytes would be refused again.
+    assert "retry-own" not in [button.key for button in page.button]
+    page = drop(open_page(**MAPS), zipped("vgg19/data.pkl"), "mine.pth")
+    assert "got a PyTorch file; convert" in page.text[0].value
     monkeypatch.setattr(uploads, "most_megabytes", lambda: 1)
     assert "at most 1 MB" in drop(open_page(**MAPS), b"0" * (2**20 + 1)).error[0].value
     monkeypatch.undo()

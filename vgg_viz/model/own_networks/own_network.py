@@ -21,9 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import fingerprint_of
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite, turn
+from vgg_viz.model.file_guards import (
+    WeightsError,
+    as_weights_error,
+    check_finite,
+    turn,
+    unexpected,
+)
 from vgg_viz.model.own_networks.configuration import (
     CannotFollow,
     ConfiguredLayer,
@@ -125,8 +132,10 @@ def open_network(source: Source, name: str = "") -> OwnNetwork:
 
 
 def digest_of(source: Source) -> str:
-    """Return the MD5 of a file's content."""
+    """Return the MD5 of a file's content; raise a ``WeightsError`` for a folder."""
     if isinstance(source, Path):
+        if source.is_dir():
+            raise unexpected(recognize(source))
         return fingerprint_of(source)
     return hashlib.md5(source, usedforsecurity=False).hexdigest()
 

@@ -18,8 +18,8 @@ from vgg_viz.serving.locks import done_soon, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.page_run import give_way
-from vgg_viz.ui.state.shared_instance import loader_of, shared
-from vgg_viz.ui.widgets import controls, weights_notice
+from vgg_viz.ui.state.shared_instance import DROPPED, loader_of, shared
+from vgg_viz.ui.widgets import controls, dropped_networks, weights_notice
 from vgg_viz.ui.widgets.text_blocks import escape
 
 Loaded = TypeVar("Loaded")
@@ -97,10 +97,11 @@ def wait_for(future: Future[Loaded], loader: Loader, place: DeltaGenerator) -> N
 
 def show_unknown(notice: DeltaGenerator, choice: NetworkChoice) -> None:
     """Show that the page has no network of this name."""
+    again = "If it was yours, add its file again, or choose" * dropped_networks.are_allowed()
     with notice:
         st.warning(
             f"**There is no network named {escape(choice)} here.** A link does not hold the "
-            "network itself. Choose another network in the sidebar.",
+            f"network itself. {again or 'Choose'} another network in the sidebar.",
             icon=":material/cloud_off:",
         )
 
@@ -115,7 +116,8 @@ def show_refused(
             "its place: choose another network in the sidebar."
         )
         st.text(f"{reason[:1].upper()}{reason[1:]}.")
-        if not mode.in_lecture():
+        # An uploaded file does not change.
+        if not mode.in_lecture() and choice not in st.session_state.get(DROPPED, ()):
             st.button(
                 "Read it again", icon=":material/refresh:", key="retry-own", on_click=loader.retry
             )

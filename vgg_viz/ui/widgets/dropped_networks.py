@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vgg_viz.model.networks import ENDINGS, NetworkChoice, free_name, name_of
+from vgg_viz.model.networks import NetworkChoice, free_name, name_of
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import DROPPED, found, own_names, shared
@@ -27,15 +27,13 @@ CLASS_LISTS = "dropped-class-lists"  # what the viewer gave as classes' names, b
 
 def show() -> None:
     """Show the upload of a network, where the host allows it, and buttons that remove them."""
-    if os.environ.get(VARIABLE, "").strip().casefold() not in ("on", "1", "true", "yes"):
-        return
-    if mode.is_explained():
+    if not are_allowed() or mode.is_explained():
         return
     with st.expander("Add a network of yours", key="drop-network"):
+        # Of any type: a file of another kind is named by its content, with what to do.
         widget = uploads.key(UPLOADER)
         st.file_uploader(
             f"A VGG19 that Keras has saved, up to {uploads.most_megabytes()} MB",
-            type=list(ENDINGS),
             max_upload_size=uploads.most_megabytes(),
             key=widget,
             on_change=accept,
@@ -54,6 +52,11 @@ def show() -> None:
             )
     if problem := st.session_state.get(PROBLEM):
         st.error(escape(problem), icon=":material/broken_image:")
+
+
+def are_allowed() -> bool:
+    """Return whether the host allows viewers to upload networks."""
+    return os.environ.get(VARIABLE, "").strip().casefold() in ("on", "1", "true", "yes")
 
 
 def offer_class_names(name: NetworkChoice) -> None:
