@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.support.attribution_array import array_of
 from tests.support.maps import BiasedWeights
-from tests.support.own_models import nested_in_sequential, save
+from tests.support.own_models import nested_in_sequential, randomize_head, save
 from tests.support.thin import outcome
 from tests.support.weights_files import write_keras_weights
 from vgg_viz import __version__
@@ -30,10 +30,14 @@ from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpe
 from vgg_viz.interpretability.attribution.methods import ATTRIBUTION_METHODS
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
+from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.model.own_networks.own_network import open_network
+from vgg_viz.model.network import Network
+from vgg_viz.model.own_networks.head import Head, HeadLayer
+from vgg_viz.model.own_networks.own_network import OwnNetwork, open_network
+from vgg_viz.model.own_networks.saved_file import StoredArray
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 from vgg_viz.option import resolve
 
@@ -486,9 +490,91 @@ def saved(tmp_path_factory):
     import keras
 
     model = nested_in_sequential(keras, VGG19)
+    randomize_head(keras, model)
     paths = save(keras, model, tmp_path_factory.mktemp("own"))
     (vgg,) = (layer for layer in model.get_layer("features").layers if hasattr(layer, "layers"))
-    return {**paths, "built": keras.Model(vgg.input, vgg.get_layer("block2_conv1").output)}
+    return {
+        **paths,
+        "model": model,
+        "built": keras.Model(vgg.input, vgg.get_layer("block2_conv1").output),
+    }
+
+
+@pytest.mark.slow
+def test_evidence_of_an_own_head(saved, photograph):
+    network = open_network(saved["model.keras"])
+    weights = script_weights(network, with_head=True)
+    inputs = {"weights": weights, "image": photograph, "preprocessing": "rgb", "classes": [4, 1]}
+    methods = ("ablation", "gradcam", "hirescam", "layercam")
+    runs = [Run("class_evidence", method, inputs | {"method": method}) for method in methods]
+    arrays, said = run(write_script(runs), saved["model.keras"].parent)
+    maps = Network(network).preprocessed("rgb").feature_maps(photograph, "block5_conv4")
+    head = OwnHead(network)
+    prediction = evidence.predict(head, maps)
+    for method in methods:
+        function = EVIDENCE_METHODS[method].function
+        for number, found in zip((4, 1), arrays[method], strict=False):
+            gradient = evidence.logit_gradient(head, maps, prediction, number).values
+            expected = resolve(function)(maps, gradient) if function else None
+            drops = evidence.logit_drop_by_position(head, maps)[:, :, number]
+            assert_near(found, drops if expected is None else expected)
+    assert_near(arrays["gradcam_logits"], prediction.logits)
+    answer = saved["model"].predict(photograph[None].astype(np.float32), verbose=0)[0]
+    assert f"class {answer.argmax()}: {answer.max():.2%}" in said.splitlines()
+
+
+@pytest.mark.parametrize("start", ["block5_pool", "block5_conv4"])
+def test_a_script_builds_the_head_that_a_file_holds(tmp_path, start):
+    """All kinds of layers but ``Flatten``, which has no numbers."""
+    import keras
+
+    layers = keras.layers
+    built = [
+        keras.Input((14, 14, 512)),
+        *[layers.MaxPooling2D()] * (start == "block5_pool"),
+        layers.GlobalMaxPooling2D(),
+        layers.BatchNormalization(center=False, epsilon=0.1),
+        layers.Dense(4, use_bias=False),
+        layers.Activation("relu"),
+        layers.Dense(3),
+    ]
+    model = keras.Sequential(built)
+    model.set_weights([np.random.default_rng(1).uniform(0.2, 1, w.shape) for w in model.weights])
+    model.save(tmp_path / "mine.keras")
+    bn, first, last = (one for one in model.layers if one.weights)
+    arrays = {
+        name: tuple(
+            StoredArray(f"layers/{name}/vars/{index}", tuple(weight.shape))
+            for index, weight in enumerate(one.weights)
+        )
+        for name, one in (("batch_normalization", bn), ("dense", first), ("dense_1", last))
+    }
+    head = Head(
+        start,
+        (
+            HeadLayer("global_max_pooling", "pool"),
+            HeadLayer(
+                "batch_normalization",
+                "bn",
+                arrays=arrays["batch_normalization"],
+                epsilon=0.1,
+                has_offset=False,
+            ),
+            HeadLayer("dense", "dense", arrays=arrays["dense"], has_offset=False),
+            HeadLayer("activation", "relu", "relu"),
+            HeadLayer("dense", "dense_1", arrays=arrays["dense_1"]),
+        ),
+        classes=3,
+    )
+    network = OwnNetwork("mine", "0", "", head, None, None, tmp_path / "mine.keras", {})
+    weights = script_weights(network, with_head=True)
+    namespace = {"__name__": "mine"}
+    arguments = INPUT | {"weights": weights, "method": "gradcam", "classes": [0]}
+    exec(write_script([Run("class_evidence", "cam", arguments)]), namespace)
+    maps = np.random.default_rng(0).uniform(0, 2, (1, 14, 14, 512)).astype(np.float32)
+    with contextlib.chdir(tmp_path):
+        logits = namespace["own_head"]("mine.keras")(maps).numpy()
+    np.testing.assert_allclose(logits, model(maps).numpy(), rtol=1e-5)
 
 
 def test_numbers_of_every_precision_are_converted():

@@ -20,6 +20,8 @@ from PIL import Image
 from vgg_viz import __version__
 from vgg_viz.export.formats import Export
 from vgg_viz.export.plain_text import plain
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.own_networks.head import Head
 from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
 
@@ -39,13 +41,23 @@ class Run:
 
 @dataclass(frozen=True)
 class OwnFile:
-    """File of an own network, from which a script reads the conv layers."""
+    """File of an own network, from which a script reads the conv layers and the head."""
 
     name: str  # without its folder
     places: Mapping[str, object]  # of its arrays, as the scripts' ``FILES`` has them
 
 
-def script_weights(weights: Weights) -> str | OwnFile:
+def head_places(head: Head) -> dict[str, object]:
+    """Return a head for a script: its layers as Keras has them, the places of their arrays."""
+    layers: list[tuple[str, dict[str, object], list[str]]] = []
+    if head.start == VGG19.pools[-1].name:
+        layers.append(("MaxPooling2D", {}, []))
+    for layer in head.layers:
+        layers.append((*layer.keras_layer, [array.path for array in layer.arrays]))
+    return {"head": layers, "output": head.output}
+
+
+def script_weights(weights: Weights, *, with_head: bool = False) -> str | OwnFile:
     """Return the weights as a script names them: "imagenet", "untrained" or a file.
 
     Keras reads the layout of Keras 2 from ``.h5`` and ``.hdf5``, but not from ``.weights.h5``.
@@ -53,7 +65,8 @@ def script_weights(weights: Weights) -> str | OwnFile:
     if isinstance(weights, OwnNetwork):
         assert isinstance(weights.source, Path)  # the page offers no script for an uploaded file
         layers = {name: [one.path for one in arrays] for name, arrays in weights.arrays.items()}
-        return OwnFile(weights.source.name, {"turned": weights.turned, "layers": layers})
+        head = head_places(weights.head) if with_head else {}
+        return OwnFile(weights.source.name, {"turned": weights.turned, "layers": layers, **head})
     if not isinstance(weights, StoredWeights):
         return "untrained"
     if weights.label == IMAGENET_LABEL:

@@ -42,6 +42,18 @@ class HeadLayer:
     has_scale: bool = True  # gamma
     has_offset: bool = True  # beta; of dense layers, the bias
 
+    @property
+    def keras_layer(self) -> tuple[str, dict[str, object]]:
+        """Keras' class of the layer, and its settings."""
+        settings: dict[str, object] = {}
+        if self.kind in ("dense", "activation"):
+            settings["activation"] = self.activation
+        if self.kind == "dense":
+            settings |= {"units": self.arrays[0].shape[1], "use_bias": self.has_offset}
+        if self.kind == "batch_normalization":
+            settings = {"epsilon": self.epsilon, "center": self.has_offset, "scale": self.has_scale}
+        return _KERAS_CLASSES[self.kind], settings
+
 
 @dataclass(frozen=True)
 class Head:
@@ -157,27 +169,20 @@ def build_head(head: Head, read: Callable[[StoredArray], np.ndarray]) -> keras.M
     with keras_lock:
         model = keras.Sequential([keras.Input(shape, batch_size=1, name=head.start)], name="head")
         for layer in head.layers:
-            model.add(_BUILDERS[layer.kind](keras.layers, layer))
+            kind, settings = layer.keras_layer
+            # The kernels are overwritten: zeros avoid drawing random numbers.
+            zeros = {"kernel_initializer": "zeros"} if kind == "Dense" else {}
+            model.add(getattr(keras.layers, kind)(**settings, **zeros))
             if layer.arrays:
                 model.layers[-1].set_weights([read(array) for array in layer.arrays])
     return model
 
 
-_BUILDERS: Mapping[HeadKind, Callable[[Any, HeadLayer], Any]] = {
-    "flatten": lambda layers, _: layers.Flatten(),
-    "global_average_pooling": lambda layers, _: layers.GlobalAveragePooling2D(),
-    "global_max_pooling": lambda layers, _: layers.GlobalMaxPooling2D(),
-    "activation": lambda layers, layer: layers.Activation(layer.activation),
-    # The kernels are overwritten: zeros avoid drawing random numbers.
-    "dense": lambda layers, layer: layers.Dense(
-        layer.arrays[0].shape[1],
-        activation=layer.activation,
-        use_bias=layer.has_offset,
-        kernel_initializer="zeros",
-    ),
-    "batch_normalization": lambda layers, layer: layers.BatchNormalization(
-        epsilon=layer.epsilon, center=layer.has_offset, scale=layer.has_scale
-    ),
+_KERAS_CLASSES: Mapping[HeadKind, str] = {
+    **{kind: name for name, kind in _SHAPING.items()},
+    "activation": "Activation",
+    "dense": "Dense",
+    "batch_normalization": "BatchNormalization",
 }
 
 _Read = tuple[HeadLayer, tuple[int, ...]]  # a layer, and the shape of its output

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from vgg_viz.export.number_format import signed
-from vgg_viz.export.scripts import Run
+from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.fields import EVIDENCE
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import LogitGradient, Prediction
@@ -153,7 +153,8 @@ class Predictions:
 
     def evidence_run(self, method: str, target: ClassTarget) -> Run:
         """Return the parameters of a Keras script that reproduces the evidence by one method."""
-        arguments = {"method": method, "classes": target.classes}
+        weights = script_weights(self.maps.network.weights, with_head=True)
+        arguments = {"weights": weights, "method": method, "classes": target.classes}
         return Run("class_evidence", method, self.maps.script_input | arguments)
 
     def important_maps(self, target: ClassTarget, side: Side, count: int) -> list[int]:

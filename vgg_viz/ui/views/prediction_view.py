@@ -59,7 +59,6 @@ UNTRAINED = (
     "**Untrained: these classes are chance.** Random weights give large logits, here up to ±{}, so "
     "the percentages mean nothing."
 )
-OWN_HEAD = "No Keras script: it would build VGG19's head, and this network has its own."
 OVERFLOW = "With these weights, activations overflow float32, so the logits cannot be computed."
 
 
@@ -317,7 +316,6 @@ def show_heatmaps(predictions: Predictions, target: ClassTarget, methods: Sequen
         lambda: [predictions.evidence_by(method, target) for method in methods],
         lambda: [predictions.evidence_run(method, target) for method in methods],
         classes=predictions.names,
-        no_script=OWN_HEAD if isinstance(predictions.dense, OwnHead) else "",
     )
 
 
@@ -370,6 +368,11 @@ def introduction(head: Head | None) -> str:
         "sigmoid": "the sigmoid turns each logit into a probability of its own: several classes "
         "may apply, or none (*multi-label*)",
     }
+    if head.classes == 1:
+        return (
+            "This network's own head turns the last feature maps into one **logit**; the "
+            f"{head.output} turns it into the probability of one class."
+        )
     return (
         f"This network's own head turns the last feature maps into {head.classes:,} **logits**, "
         f"one per class; {output[head.output]}. **Click a class** to see the evidence for it."

@@ -30,14 +30,13 @@ def offer(
     *,
     own_picture: bool = False,
     classes: ClassNames = NUMBERED,
-    no_script: str = "",
 ) -> None:
     """Show the export menu of one or several grids, unless in a lecture.
 
     ``name`` is unique on the page; ``title`` is that of the files. Without ``runs`` there is no
-    Keras script; ``no_script`` may say why. ``own_picture`` says whether the grids contain the
-    viewer's own picture; where the page itself shows it, that is assumed. ``classes`` are those
-    that the title, the grids or their captions may name.
+    Keras script. ``own_picture`` says whether the grids contain the viewer's own picture; where the
+    page itself shows it, that is assumed. ``classes`` are those that the title, the grids or their
+    captions may name.
     """
     if mode.in_lecture():
         return
@@ -50,7 +49,7 @@ def offer(
         shape = choose_shape(name)
         runs_of = runs or list
         export = Export(title, grids, runs_of, link_to_view(), own, substitutes(classes), shape)
-        note = no_script or (unscripted() if runs else "")
+        note = unscripted() if runs else ""
         for file_format in FORMATS.values():
             if file_format.name == "py" and (note or not runs):
                 continue

@@ -1,6 +1,6 @@
 """Evidence for classes in VGG19, by position of block5_conv4: ablation and class activation maps.
 
-The array NAME_logits has the 1,000 logits.
+The array NAME_logits has the logits of all classes.
 """
 
 from vgg19 import *
@@ -26,9 +26,10 @@ CAMS = {
 
 def evidence(images, weights, image, preprocessing, method, classes):
     """Compute evidence, (classes, 14, 14), and the logits."""
-    model = network(weights, top=True)
+    own = FILES.get(weights, {})
+    model = network(weights, top=not own)
     to_maps = submodel(model, "input", "block5_conv4")
-    to_logits = submodel(model, "block5_conv4", "predictions")
+    to_logits = own_head(weights) if own else submodel(model, "block5_conv4", "predictions")
     maps = tf.constant(to_maps.predict_on_batch(preprocess(images[image], preprocessing)))
     if method == "ablation":
         found = ablation(to_logits, maps)[np.array(classes)]
@@ -37,10 +38,21 @@ def evidence(images, weights, image, preprocessing, method, classes):
     if len(classes) > 1:
         found = np.concatenate([found, found[:1] - found[1:]])
     logits = to_logits.predict_on_batch(maps)[0]
-    shares = tf.nn.softmax(logits.astype("float64")).numpy()
+    output = tf.nn.sigmoid if own.get("output") == "sigmoid" else tf.nn.softmax
+    shares = output(logits.astype("float64")).numpy()
     for number in np.argsort(-logits, kind="stable")[:5]:
         print(f"class {number}: {shares[number]:.2%}")
     return found, logits
+
+
+def own_head(file):
+    """Build the head of your own network, from block5_conv4's maps to logits."""
+    head, model = FILES[file]["head"], keras.Sequential([keras.Input((14, 14, 512))])
+    arrays = read_arrays(file, {index: places for index, (*_, places) in enumerate(head)})
+    for index, (kind, settings, _) in enumerate(head):
+        model.add(getattr(keras.layers, kind)(**settings))
+        model.layers[-1].set_weights(arrays[index])
+    return model
 
 
 def activation_map(to_logits, maps, cam, number):
@@ -52,7 +64,7 @@ def activation_map(to_logits, maps, cam, number):
 
 
 def ablation(to_logits, maps):
-    """Compute how much logits drop when all maps are zero at a position, (1000, 14, 14)."""
+    """Compute how much logits drop when all maps are zero at a position, (classes, 14, 14)."""
     logits, drops = to_logits.predict_on_batch(maps), []
     for row in range(14):
         ablated = np.repeat(maps, 14, axis=0)

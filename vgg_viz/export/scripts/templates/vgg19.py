@@ -47,24 +47,25 @@ def network(weights, top=False):
             if layer.weights:
                 layer.kernel.assign(random_kernel(index, tuple(layer.kernel.shape)))
     elif weights in FILES:
-        for name, arrays in read_arrays(weights).items():
-            model.get_layer(name).set_weights(arrays)
+        for name, (kernel, bias) in read_arrays(weights, FILES[weights]["layers"]).items():
+            kernel = kernel[::-1, ::-1] if FILES[weights]["turned"] else kernel
+            model.get_layer(name).set_weights([kernel, bias])
     elif weights != "imagenet":
         model.load_weights(weights, by_name=True)
     return model
 
 
-def read_arrays(file):
-    """Read kernel and bias of each conv layer from a file that Keras has saved, of any format."""
-    content, layers = file, {}
+def read_arrays(file, layers):
+    """Read the arrays of layers, places by name, from a file of any format of Keras."""
+    content = file
     if zipfile.is_zipfile(file):  # Keras 3's .keras
         content = io.BytesIO(zipfile.ZipFile(file).read("model.weights.h5"))
     with h5py.File(content, "r") as opened:
         root = opened.get("model_weights", opened)
-        for name, places in FILES[file]["layers"].items():
-            kernel, bias = (as_float32(root[place][()]) for place in places)
-            layers[name] = [kernel[::-1, ::-1] if FILES[file]["turned"] else kernel, bias]
-    return layers
+        return {
+            name: [as_float32(root[place][()]) for place in places]
+            for name, places in layers.items()
+        }
 
 
 def as_float32(numbers):
