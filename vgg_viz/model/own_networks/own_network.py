@@ -90,10 +90,14 @@ class OwnNetwork:
     def read_array(self, array: StoredArray, rows: slice = slice(None)) -> np.ndarray:
         """Read an array of the head, or some of its rows, as float32; raises as `read`."""
         try:
-            with _errors(self.source, self.name), open_saved(self.source) as file:
-                numbers = file.read(array, rows)
-                # After reading, so that the numbers come from the file that is checked.
-                self.check_unchanged()
+            with _errors(self.source, self.name):
+                try:
+                    with open_saved(self.source) as file:
+                        numbers = file.read(array, rows)
+                finally:
+                    # After reading, so that the numbers come from the file that is checked. Another
+                    # content also explains why an array could not be read.
+                    self.check_unchanged()
         except WeightsError as error:
             # As text, since a kept log record must not keep the traceback's frames alive.
             _log.warning("%s: %s", self.name, str(error))

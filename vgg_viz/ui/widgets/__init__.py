@@ -18,6 +18,7 @@
 - `color_grid`: grids of color pictures
 - `export_menu`: menu of files to download
 - `diagram`: diagram of the network's layers, an SVG
+- `layer_bars`: bars of a property of the conv layers
 - `text_blocks`: headings, captions and explanations
 - `key_list`: list of all keyboard shortcuts
 - `components`: custom components in HTML, CSS and JavaScript
