@@ -237,9 +237,11 @@ class Inspector {
     const pixels = new ImageData(width, height);
     const last = levels - 1;
     const scale = high > low ? last / (high - low) : 0;
+    const { data } = pixels;
     this.values.forEach((value, index) => {
       const level = 3 * Math.round(clamp((value - low) * scale, 0, last));
-      pixels.data.set([...this.colors.subarray(level, level + 3), 255], 4 * index);
+      for (let band = 0; band < 3; band++) data[4 * index + band] = this.colors[level + band];
+      data[4 * index + 3] = 255;
     });
     [map.width, map.height] = [width, height];
     map.getContext("2d").putImageData(pixels, 0, 0);

@@ -209,8 +209,9 @@ class Mosaic {
     this.header.heads.forEach((head, column) => {
       write(context, head, column * this.layout.width + tile / 2, title - below, tile);
     });
+    const border = style.getPropertyValue("--st-border-color");
     for (let index = 0; index < this.count; index++) {
-      context.strokeStyle = style.getPropertyValue("--st-border-color");
+      context.strokeStyle = border;
       context.lineWidth = 1;
       const [left, top] = corner(this.layout, index);
       this.drawTile(context, index, left, top);
@@ -495,14 +496,19 @@ function write(context, title, x, y, width) {
   const font = context.font;
   const shrink = Math.max(SMALLEST, (SQUEEZE * width) / context.measureText(title).width);
   if (shrink < 1) context.font = font.replace(/[\d.]+(?=px)/, (size) => size * shrink);
+  context.fillText(shortened(context, title, SQUEEZE * width), x, y, width);
+  context.font = font;
+}
+
+function shortened(context, title, most) {
+  if (context.measureText(title).width <= most) return title;
   const letters = lettersOf(title);
   let text = title;
-  while (letters.length > 1 && context.measureText(text).width > SQUEEZE * width) {
+  while (letters.length > 1 && context.measureText(text).width > most) {
     letters.pop();
     text = `${letters.join("").trimEnd()}…`;
   }
-  context.fillText(text, x, y, width);
-  context.font = font;
+  return text;
 }
 
 // Splits a text where a reader does: an emoji, or a letter with its marks, may be several characters.

@@ -33,8 +33,16 @@ export function keepInView(element, content) {
 }
 
 // The background where the browser darkens light pages by itself, which leaves drawings as they are;
-// elsewhere empty.
+// elsewhere empty. Remembered, since to find it out, the browser restyles the page.
+let darkened = {};
+
 export function darkenedBackground() {
+  const prefersDark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+  if (darkened.prefersDark !== prefersDark) darkened = { prefersDark, background: probeBackground() };
+  return darkened.background;
+}
+
+function probeBackground() {
   const probe = document.createElement("div");
   probe.style.cssText = "color-scheme: light; background: canvas; forced-color-adjust: none";
   document.body.append(probe);
