@@ -1,23 +1,26 @@
 """Inspector, and decomposition of a value."""
 
+from unittest.mock import Mock
+
 import pyarrow as pa
 import pytest
 
 from tests.support.pages import (
     choose,
     figures,
-    heading,
     inspected,
     link_of,
     mosaics,
     open_page,
-    press,
     shown,
     texts,
 )
 from tests.support.pages import run as run_page
 from tests.support.truth import MAPS, number
 from vgg_viz.links import read
+from vgg_viz.model.architecture import VGG19
+from vgg_viz.ui.parts import inspector
+from vgg_viz.ui.state.selection import Selection
 
 
 def test_a_chosen_map_is_inspected():
@@ -33,11 +36,21 @@ def test_a_chosen_map_is_inspected():
     assert len(figures(page)) == 5
 
 
-def test_filter_button_opens_the_filter():
+def test_a_map_leads_to_its_filter():
     page = open_page(view="maps", layer="block3_conv1", channel="100")
-    press(page, "inspector-to-filter")
-    assert heading(page) == "Filters of block3_conv1"
-    assert "Filters 97 to 100 of 100" in texts(page)
+    assert inspected(page)["filter"] == "Show filter 100 of block3_conv1"
+    assert not inspected(open_page(view="maps", layer="block3_conv1"))["filter"]
+    lecture = open_page(view="maps", layer="block3_conv1", channel="100", lecture="true")
+    assert not inspected(lecture)["filter"]
+
+
+def test_filter_button_opens_the_filter(monkeypatch: pytest.MonkeyPatch):
+    opened = Mock()
+    monkeypatch.setattr(inspector.component_values, "raw_value", {"inspector": "filter"}.get)
+    monkeypatch.setattr(inspector.selection, "current", lambda: Selection(100))
+    monkeypatch.setattr(inspector.selection, "open_filter", opened)
+    inspector._on_event("inspector", VGG19.conv_layers[4], [], "")
+    opened.assert_called_once_with(100)
 
 
 def test_contributions_of_all_channels_are_charted_when_opened():

@@ -66,9 +66,11 @@ def test_other_values_and_contexts_have_no_trail():
     assert trail.to(SECOND, ("network", "another picture")) == [SECOND]
 
 
-def test_tracing_back_scrolls_to_the_top_and_selecting_into_view():
-    assert trail.revealed() == (0, "map")
+def test_tracing_back_scrolls_to_the_top_and_selecting_a_channel_to_its_details():
+    assert trail.revealed() == (0, "top")
     trail.extend(FIRST, SECOND, CONTEXT)
     assert trail.revealed() == (1, "top")
-    trail.reveal()
-    assert trail.revealed() == (2, "map")
+    trail.reveal("tabs")
+    assert trail.revealed() == (2, "tabs")
+    trail.reveal_channel()
+    assert (trail.revealed(), trail.revealed_channels()) == ((2, "tabs"), 1)

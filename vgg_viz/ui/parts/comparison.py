@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.appearance import COLOR_MAPS
-from vgg_viz.fields import HALVES
+from vgg_viz.fields import FIRST, HALVES
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.map_orders import DIFFERENCE
 from vgg_viz.interpretability.map_statistics import mean_differences
@@ -196,11 +196,12 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
     ):
         with column, side.results.holding():
             st.markdown(f"**{heading}**")
-            values.append(inspector.show(side, chosen, plain, name, shown, half))
+            first = half == FIRST
+            values.append(
+                inspector.show(side, chosen, plain, name, shown, half, offers_filter=first)
+            )
     if mode.in_lecture():
         return
-    if chosen:
-        inspector.offer_filter(sides[0], chosen.channel)
     index = choose_side(headings(sides)) if chosen else 0
     map_tabs.show(sides[index], values[index], sides[1 - index])
 

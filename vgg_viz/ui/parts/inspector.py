@@ -60,7 +60,7 @@ def select_map(number: int, half: str = "") -> None:
         selection.clear()
     else:
         selection.choose(number, half=half)
-        trail.reveal()
+        trail.reveal_channel()
 
 
 def show(
@@ -72,11 +72,13 @@ def show(
     half: str = "",
     *,
     explains: bool = True,
+    offers_filter: bool = False,
 ) -> decomposition_section.Value | None:
     """Show the chosen feature map enlarged, or the image alone if no map is chosen.
 
     In a comparison, ``half`` is the one whose map is shown. ``explains`` is whether the tabs below
-    can show how the chosen value is computed. Returns the decomposition of that value, or None.
+    can show how the chosen value is computed; ``offers_filter``, whether a button opens the map's
+    filter. Returns the decomposition of the chosen value, or None.
     """
     steps, value = [], None
     if chosen and chosen.position:
@@ -91,6 +93,7 @@ def show(
         "trail": trail.labels(steps),
         "sum": sum_text(value.explanation) if value else "",
         "explains": explains and not mode.in_lecture(),
+        "filter": filter_label(maps, chosen) if offers_filter else "",
         "note": missing_text(chosen, shown),
         "reveal": trail.revealed(),
     }
@@ -100,10 +103,14 @@ def show(
 
 
 def _on_event(name: str, layer: Layer, steps: Sequence[TrailStep], half: str) -> None:
-    """Go to the clicked position or step of the trail, or close the map (widget callback)."""
+    """Go to what was clicked: position, step of the trail, filter, tab (widget callback)."""
     event = component_values.raw_value(name)
     if event == "closed":
         selection.clear()
+        return
+    chosen = selection.current()
+    if event == "filter" and chosen:
+        selection.open_filter(chosen.channel)
         return
     if event == "explain":
         trail.open_tab("decomposition", half)
@@ -129,8 +136,9 @@ def header_and_values(
     the color map's levels.
     """
     colors = color_levels(appearance.color_map)
+    digest = maps.picture.digest
     header: dict[str, object] = {"levels": len(colors), "channel": None, "height": 0, "width": 0}
-    header |= {"row": None, "column": None, "input": VGG19.input_side}
+    header |= {"row": None, "column": None, "input": VGG19.input_side, "digest": digest}
     if chosen is None:
         title = f"{maps.picture.title}, as VGG19 sees it"
         return header | {"title": title, "hint": HINT}, np.empty(0, "<f4"), colors
@@ -183,12 +191,8 @@ def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
     )
 
 
-def offer_filter(maps: LayerMaps, channel: int, name: str = "inspector") -> None:
-    """Show a button that opens the filter of a feature map in the Filters view."""
-    st.button(
-        f"Show filter {channel} of {maps.layer.name}",
-        icon=":material/grid_on:",
-        key=f"{name}-to-filter",
-        on_click=selection.open_filter,
-        args=(channel,),
-    )
+def filter_label(maps: LayerMaps, chosen: Selection | None) -> str:
+    """Return the label of the button that opens the map's filter; empty if there is none."""
+    if chosen is None or mode.in_lecture():
+        return ""
+    return f"Show filter {chosen.channel} of {maps.layer.name}"

@@ -14,10 +14,11 @@ from vgg_viz.ui import state
 from vgg_viz.ui.state import selection
 from vgg_viz.ui.state.selection import Position
 
-Place = Literal["map", "top", "tabs"]
+Place = Literal["top", "tabs"]
 
 KEY = "trail"
 REVEALED = "revealed"
+CHANNELS = "channels-revealed"
 
 
 class TrailStep(NamedTuple):
@@ -68,16 +69,26 @@ def go(step: TrailStep) -> None:
     reveal("top")
 
 
-def reveal(place: Place = "map") -> None:
-    """Make the browser scroll to the selected map, the top of the page or the tabs below."""
+def reveal(place: Place) -> None:
+    """Make the browser scroll to the top of the page or to the tabs below."""
     count, _ = revealed()
     st.session_state[REVEALED] = (count + 1, place)
 
 
 def revealed() -> tuple[int, Place]:
     """Return the number of calls of `reveal` so far, and the ``place`` of the last call."""
-    count, place = st.session_state.get(REVEALED, (0, "map"))
+    count, place = st.session_state.get(REVEALED, (0, "top"))
     return count, place
+
+
+def reveal_channel() -> None:
+    """Make the browser scroll to the details of the chosen channel, where they are out of sight."""
+    st.session_state[CHANNELS] = revealed_channels() + 1
+
+
+def revealed_channels() -> int:
+    """Return the number of calls of `reveal_channel` so far."""
+    return int(st.session_state.get(CHANNELS, 0))
 
 
 def open_tab(name: str, half: str) -> None:

@@ -113,10 +113,8 @@ def show_inspector(
     """Show the inspector; return the decomposition of the selected value, or None."""
     chosen = selection.current()
     shown = maps.statistics().numbers(order, count)
-    value = inspector.show(maps, chosen, appearance, shown=shown)
+    value = inspector.show(maps, chosen, appearance, shown=shown, offers_filter=True)
     # In lecture mode the sidebar has the switch.
     if chosen and not mode.in_lecture():
-        with st.container(horizontal=True, vertical_alignment="center", key="inspector-ways"):
-            ablation_section.show_switch()
-            inspector.offer_filter(maps, chosen.channel)
+        ablation_section.show_switch()
     return value

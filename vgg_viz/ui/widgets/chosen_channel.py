@@ -19,7 +19,7 @@ def show(layer: ConvLayer) -> int | None:
     """Show the chosen channel's name; return its number, or None."""
     selected = selection.current()
     channel = selected.channel if selected else None
-    reveals, _ = trail.revealed()
+    reveals = trail.revealed_channels()
     title = f"Channel {channel} of {layer.name}" if channel else ""
     # The first choice moves the component beside the grid, where it is mounted anew.
     clicked = reveals != st.session_state.setdefault(REVEALED, reveals)

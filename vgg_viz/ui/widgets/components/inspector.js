@@ -17,11 +17,12 @@ const LECTURE_SHARE = 0.62; // share of the height for the map
 const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
 const RETURN = "vgg-viz:return";
+const CHOOSE = "vgg-viz:choose";
 const TAB = ".st-key-map-tabs > :first-child [role=radio]";
 const STRENGTH = "vgg-viz:strength";
 const PARTS = [
   "title", "trail", "return", "map-stage", "map", "point", "chosen", "photo-stage", "photo", "field",
-  "reading", "sum", "explain", "blend", "strength", "note",
+  "reading", "sum", "explain", "filter", "blend", "strength", "note",
 ];
 
 const inspectors = new Set(); // all inspectors of the page
@@ -53,7 +54,7 @@ class Inspector {
     this.listening.abort();
     this.observer.disconnect();
     this.bitmap?.close();
-    this.bitmap = this.bytes = null;
+    this.bitmap = this.bytes = this.digest = null;
     for (const name of ["map", "photo"]) this.parts[name].width = this.parts[name].height = 0;
     inspectors.delete(this);
     const [other] = inspectors;
@@ -69,11 +70,13 @@ class Inspector {
       this.drawPhoto();
     });
     explain.addEventListener("click", () => this.send("explain"));
+    this.on("filter", "click", () => this.send("filter"));
     this.on("return", "click", () => window.dispatchEvent(new CustomEvent(RETURN)));
     const outside = { signal: this.listening.signal };
     window.addEventListener("resize", () => this.fit(), outside);
     const anywhere = { ...outside, capture: true };
     window.addEventListener("click", ({ target }) => target.closest(TAB) && this.revealTabs(), anywhere);
+    window.addEventListener(CHOOSE, ({ detail }) => this.expectMap(detail), outside);
     window.addEventListener(POINT, ({ detail }) => this.follow(detail), outside);
     window.addEventListener("keydown", (event) => this.close(event), anywhere);
   }
@@ -130,19 +133,26 @@ class Inspector {
     if (this.hasMap()) this.drawMap();
     this.rest();
     announce(this.header.channel);
-    if (before && before.reveal[0] !== this.header.reveal[0]) this.reveal();
-    const bitmap = await createImageBitmap(new Blob([take(rest.length - start)], { type: "image/png" }));
-    if (bytes !== this.bytes) return bitmap.close();
-    this.bitmap?.close();
-    this.bitmap = bitmap;
+    if (before && before.reveal[0] !== header.reveal[0]) this.reveal();
+    else if (this.awaited) this.revealMap();
+    this.awaited = false;
+    if (this.digest !== header.digest) await this.decode(take(rest.length - start), header.digest);
+    if (bytes !== this.bytes) return;
     this.drawPhoto();
-    this.root.dataset.shown = `${this.header.channel ?? "photo"}`;
+    this.root.dataset.shown = `${header.channel ?? "photo"}`;
+  }
+
+  async decode(png, digest) {
+    const bitmap = await createImageBitmap(new Blob([png], { type: "image/png" }));
+    if (digest !== this.header.digest || !this.root.isConnected) return bitmap.close();
+    this.bitmap?.close();
+    Object.assign(this, { bitmap, digest });
   }
 
   // --- text ------------------------------------------------------------------------------------
 
   write() {
-    const { title, note, sum, explains, lecture, photo } = this.header;
+    const { title, note, sum, explains, filter, lecture, photo } = this.header;
     const { parts } = this;
     const chosen = this.hasMap();
     this.root.classList.toggle("photo-only", !chosen);
@@ -154,6 +164,8 @@ class Inspector {
     parts.sum.textContent = sum;
     parts.sum.hidden = !sum;
     parts.explain.hidden = !sum || !explains;
+    parts.filter.textContent = filter;
+    parts.filter.hidden = !filter;
     parts.note.textContent = note;
     parts.note.hidden = !note;
     this.writeTrail();
@@ -214,14 +226,26 @@ class Inspector {
     return top + (element('[data-testid="stMain"]')?.scrollTop ?? 0);
   }
 
-  // Scrolls to the tabs below, or to the selected map, below the grid or beside it, unless it is visible.
+  // Scrolls to the tabs below, or to the top of the page or an inspector below the grid.
   reveal() {
     const [, place] = this.header.reveal;
     if (place === "tabs") return this.revealTabs();
+    if (!this.parts.return.hidden) return this.revealMap();
+    element('[data-testid="stMain"]')?.scrollTo(0, 0);
+  }
+
+  // Scrolls to the selected map, below the grid or beside it, unless it is visible.
+  revealMap() {
     const box = this.parts["map-stage"].getBoundingClientRect();
-    const visible = box.top >= 0 && box.bottom <= window.innerHeight && box.height > 0;
-    if (!this.parts.return.hidden) visible || this.root.scrollIntoView();
-    else if (!visible || place === "top") element('[data-testid="stMain"]')?.scrollTo(0, 0);
+    if (box.top >= 0 && box.bottom <= window.innerHeight && box.height > 0) return;
+    if (!this.parts.return.hidden) this.root.scrollIntoView();
+    else element('[data-testid="stMain"]')?.scrollTo(0, 0);
+  }
+
+  // Reveals a map chosen in a grid, once it is here.
+  expectMap(channel) {
+    this.awaited = channel !== this.header?.channel;
+    if (!this.awaited) this.revealMap();
   }
 
   revealTabs() {

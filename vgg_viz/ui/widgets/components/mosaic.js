@@ -20,6 +20,7 @@ const EXPORT = '[class*="st-key-export-"] [data-testid="stPopoverButton"]';
 const HIDDEN = "This browser hides drawn images from pages: it would save noise.";
 const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
+const CHOOSE = "vgg-viz:choose";
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
@@ -362,6 +363,9 @@ class Mosaic {
     this.describe(tile);
     this.announced.textContent = `${this.header.titles[tile]} selected`;
     this.pick(tile);
+    // The inspector comes into sight, which the server need not say.
+    const detail = this.header.numbers[tile];
+    if (this.header.follows) window.dispatchEvent(new CustomEvent(CHOOSE, { detail }));
   }
 
   select(number) {
