@@ -120,6 +120,8 @@ def link_of(page: AppTest) -> str:
 
 def texts(page: AppTest) -> str:
     said = [element.value for element in [*page.markdown, *page.caption]]
+    headers = [unpacked(payload)[0] for payload in payloads(page).values()]
+    said += [header["title"] for header in headers if "heads" in header]  # of the mosaics
     return "\n".join([*said, *(element.label for element in page.expander)])
 
 

@@ -159,10 +159,6 @@ def show_contributors(value: Value, previous: ConvLayer, order: Sequence[int]) -
     """Show the input channels that contribute most to a value; a click on one traces it back."""
     channels = value.maps.layer.channels
     pooled = ", after max pooling" if value.previous_maps is not value.inputs else ""
-    st.markdown(
-        f"**Strongest contributors**: {len(order)} of {channels} maps of {previous.name}{pooled}, "
-        "number and contribution. **Click one to trace back** its largest product."
-    )
     contributions = value.explanation.contributions
     here = TrailStep(value.maps.layer.name, value.channel, value.position)
     tiles = grid.Grid(
@@ -180,6 +176,9 @@ def show_contributors(value: Value, previous: ConvLayer, order: Sequence[int]) -
         largest_tile=112,
         smallest_tile=64,
         follows=False,
+        title=f"**Strongest contributors**: {len(order)} of {channels} maps of "
+        f"{previous.name}{pooled}, number and contribution. **Click one to trace back** its "
+        "largest product.",
         label=LABELS["contributors"],
     )
     grid.show_uncached(tiles, placement)
@@ -231,15 +230,13 @@ def show_multiplication(value: Value, order: range | list[int], names: Sequence[
         "kernel": ("× **kernel**: the filter's weights", value.kernel),
         "products": ("= **products**", explanation.products),
     }
-    columns = st.columns(len(factors), gap="medium")
-    for column, (name, (title, arrays)) in zip(columns, factors.items(), strict=True):
-        with column:
-            st.markdown(title)
-            show_signed(name, arrays[list(order)].astype(np.float32), names)
+    with st.container(key="multiplication", horizontal=True, gap="medium"):
+        for name, (title, arrays) in factors.items():
+            show_signed(name, title, arrays[list(order)].astype(np.float32), names)
 
 
-def show_signed(name: str, values: np.ndarray, titles: Sequence[str]) -> None:
-    """Show 3 × 3 tiles on one color scale that is symmetric about zero."""
+def show_signed(name: str, title: str, values: np.ndarray, titles: Sequence[str]) -> None:
+    """Show 3 × 3 tiles under a title, on one color scale that is symmetric about zero."""
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
         values,
@@ -252,6 +249,12 @@ def show_signed(name: str, values: np.ndarray, titles: Sequence[str]) -> None:
         rectified=False,
     )
     placement = grid.Placement(
-        name, grid.ignore, largest_tile=LARGEST_TILE, follows=False, tools=False, label=LABELS[name]
+        name,
+        grid.ignore,
+        largest_tile=LARGEST_TILE,
+        follows=False,
+        tools=False,
+        title=title,
+        label=LABELS[name],
     )
     grid.show_uncached(tiles, placement)

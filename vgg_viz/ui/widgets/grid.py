@@ -190,6 +190,7 @@ class Placement:
     # Whether to outline the selected channel, and the channels that a tour's answer names.
     follows: bool = True
     tools: bool = True  # whether to show buttons above the grid
+    title: str = ""  # line above the grid, in which `**` encloses what is bold
     heads: Sequence[str] = ()  # titles above the columns
     label: str = ""  # accessible name of a mosaic without a caption
 
@@ -238,6 +239,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "smallest": placement.smallest_tile,
         "follows": placement.follows,
         "outlined": list(tour_steps.outlined()) if placement.follows else [],
+        "title": placement.title,
         "heads": [rightward(head) for head in placement.heads],
         "tools": placement.tools and not lecture and not tour,
         "lecture": lecture,

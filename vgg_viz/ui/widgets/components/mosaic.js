@@ -44,6 +44,7 @@ class Mosaic {
     this.announced = find(".announced");
     this.legend = find(".legend");
     this.caption = find(".caption");
+    this.title = find(".title");
     this.tools = find(".tools");
     this.outlines = Object.fromEntries(
       ["hovered", "focused", "selected"].map((name) => [name, find(`.${name}`)]),
@@ -117,6 +118,7 @@ class Mosaic {
     this.current = Math.min(this.current, this.count - 1);
     this.grid.setAttribute("aria-label", header.name);
     this.caption.textContent = header.name;
+    this.writeTitle();
     this.writeLegend();
     this.tools.hidden = !header.tools;
     this.box.classList.toggle("lecture", header.lecture);
@@ -127,6 +129,14 @@ class Mosaic {
     const exists = header.positions > Math.max(position?.row, position?.column);
     if (hovered !== null) this.hover(hovered < this.count ? hovered : null, exists ? position : null);
     this.describe(this.current);
+  }
+
+  // In one element with the grid, since each costs the browser time whenever it may have changed.
+  writeTitle() {
+    const { title } = this.header;
+    const parts = title.split("**").map((text, index) => (index % 2 ? element("b", text) : text));
+    this.title.replaceChildren(...parts);
+    this.title.hidden = !title;
   }
 
   // The color bar of a scale that all tiles share.
