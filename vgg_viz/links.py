@@ -7,6 +7,8 @@ with their default value are left out. Labels, and names of earlier versions, ar
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
+from types import MappingProxyType
 from urllib.parse import parse_qs, urlencode
 
 from vgg_viz.export.appearance import PAIR_SCALES
@@ -277,14 +279,22 @@ def texts_of(value: Value) -> list[str]:
 def address(values: Mapping[str, Value]) -> dict[str, list[str]]:
     """Return the query parameters of the shortest link to a page with these values."""
     shown = effective_values(values)
-    # A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
-    usual = effective_values({key: shown[key] for key in ("view", "layer")})
+    usual = dict(_usual_values(str(shown["view"]), str(shown["layer"])))
     usual |= {key: default(shown) for key, default in DEFAULTS.items()}
     return {
         key: texts_of(value)
         for key, value in shown.items()
         if value != (FIELDS[key].default if key in ("view", "layer") else usual[key])
     }
+
+
+@cache
+def _usual_values(view: str, layer: str) -> Mapping[str, Value]:
+    """Return the values of a page of which a link names view and layer only.
+
+    A default is limited by the layer, too: 64 of 64 maps need no parameter, whatever the default.
+    """
+    return MappingProxyType(effective_values({"view": view, "layer": layer}))
 
 
 def encode(parameters: Mapping[str, Sequence[str]]) -> str:

@@ -13,12 +13,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import local
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypedDict, TypeVar
 from urllib.parse import urlsplit, urlunsplit
+from weakref import ref
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 from vgg_viz import links
 from vgg_viz.fields import FIELDS, HERE, NEXT, OWN, Choice, LinkError, Numbers, Value
@@ -43,7 +46,9 @@ class View:
     before: dict[str, Value] = field(default_factory=dict)
     # What the page shows: requested values and overrides, fitted to the layer and view.
     effective: dict[str, Value] = field(default_factory=partial(links.effective_values, {}))
-    address: str = ""  # query string of the effective values
+    # Query parameters of the effective values, and their query string.
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    address: str = ""
     # Query strings that the browser may still report, newest last.
     known_urls: list[str] = field(default_factory=list)
     # Fields that the viewer has changed since the URL was adopted.
@@ -76,7 +81,8 @@ class View:
             moved = now != in_widgets.get(key, before[key]) or ranges[0] != ranges[1]
             if self.known_urls and moved:
                 self.editions[key] = self.editions.get(key, 0) + 1
-        self.address = links.encode(links.address(self.effective))
+        self.parameters = links.address(self.effective)
+        self.address = links.encode(self.parameters)
 
     def remember(self, address: str) -> None:
         """Remember that the browser has this query string, or will have it soon."""
@@ -87,6 +93,18 @@ class View:
 
 # Values that a function reads which runs outside of the viewer's script runs.
 _of_then: ContextVar[View | None] = ContextVar("values-of-then", default=None)
+
+
+class _Known(local):
+    """The view that this thread used last, and the script run that used it."""
+
+    view: View
+
+    def __init__(self) -> None:
+        self.context: Callable[[], ScriptRunContext | None] = lambda: None
+
+
+_known = _Known()
 
 
 class Binding(TypedDict):
@@ -217,7 +235,7 @@ def input_error(key: str) -> str:
 
 def link(*, without: Collection[str] = ()) -> str:
     """Return the query string of a link to the page as shown, except the fields ``without``."""
-    parts = links.address(_view().effective)
+    parts = _view().parameters
     return links.encode({key: texts for key, texts in parts.items() if key not in without})
 
 
@@ -402,11 +420,15 @@ def ablation_after(changes: Mapping[str, Value], shown: Mapping[str, Value]) -> 
 def _view() -> View:
     if of_then := _of_then.get():
         return of_then
-    # One look-up: a run makes sixty, and each locks the session.
-    view: View | None = st.session_state.get(KEY)
-    if view is None:
-        view = st.session_state[KEY] = View()
-    return view
+    # A run asks for it 150 times, and each look-up locks the session.
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or _known.context() is not context:
+        if context:
+            _known.context = ref(context)
+        if KEY not in st.session_state:
+            st.session_state[KEY] = View()
+        _known.view = st.session_state[KEY]
+    return _known.view
 
 
 def _went_through_history() -> bool:
@@ -424,6 +446,6 @@ def _adopt(view: View, link: PassedOnLink) -> None:
 
 def _publish(view: View) -> None:
     """Write the effective values into the URL, which adds an entry to the browser's history."""
-    address = links.address(view.effective)
-    st.query_params.from_dict(address | view.link.others | address)
+    address = view.parameters
+    st.query_params.from_dict({**address, **view.link.others, **address})
     view.remember(links.encode(address))
