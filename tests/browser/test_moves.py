@@ -1,11 +1,48 @@
-"""A move costs little: the browser restyles what it changes, not the whole page."""
+"""A move costs little: few messages, and the browser restyles only what changes."""
+
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser import cases
 from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
+
+
+LAYER = "view=maps&layer=block3_conv3"
+MOST_MESSAGES = 30
+# Counts the messages from the server, in pages opened after this.
+COUNT = """
+window.received = 0;
+window.WebSocket = class extends WebSocket {
+  constructor(...settings) {
+    super(...settings);
+    this.addEventListener("message", () => (window.received += 1));
+  }
+};
+"""
+
+
+def click_tile(page: Page) -> None:
+    page.locator(".st-key-maps-mosaic .grid").click(position={"x": 30, "y": 30})
+
+
+def click_position(page: Page) -> None:
+    page.locator(".st-key-inspector .map-stage").click(position={"x": 30, "y": 30})
+
+
+def click_scale(page: Page) -> None:
+    page.get_by_role("radio", name="Layer", exact=True).click()
+
+
+def move_slider(page: Page) -> None:
+    page.get_by_role("slider", name="Number of feature maps").press("ArrowLeft")
+
+
+def press_arrow(page: Page) -> None:
+    page.keyboard.press("ArrowRight")
 
 
 def restyled(page: Page, scale: str) -> int:
@@ -36,3 +73,26 @@ def test_a_move_does_not_restyle_the_whole_page(open_page):
         page.get_by_role("radio", name=scale, exact=True).click()
         settle(page)
     assert restyled(page, "Layer") < page.evaluate("document.querySelectorAll('*').length")
+
+
+# For each move, the link where it begins and the action. Those of one kind cost the same.
+MOVES = {
+    "position": (f"{LAYER}&channel=7&row=2&column=2", click_position),
+    "scale": (LAYER, click_scale),
+}
+MORE_MOVES = {
+    "map": (f"{LAYER}&channel=9", click_tile),
+    "slider": (LAYER, move_slider),
+    "lecture": (f"{LAYER}&lecture=true", press_arrow),
+}
+
+
+@pytest.mark.parametrize("move", cases(MOVES, MORE_MOVES))
+def test_a_move_takes_few_messages(open_page, move: tuple[str, Callable[[Page], None]]):
+    query, act = move
+    page = open_page(query, begin=COUNT)
+    before, address = page.evaluate("window.received"), page.url
+    act(page)
+    page.wait_for_function("(address) => location.href !== address", arg=address)
+    settle(page)
+    assert page.evaluate("window.received") - before <= MOST_MESSAGES

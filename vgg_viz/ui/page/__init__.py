@@ -2,6 +2,7 @@
 
 - `header`: title, buttons for the entire page and for lecture mode, choice of a view
 - `view_area`: the current view with its controls, a fragment of the page
+- `partial_runs`: runs of a part of the page for widgets that stand outside of it
 - `footer`: version of the page, and the server's memory use with ``?debug`` in the URL
 - `keys`: keyboard shortcuts
 - `tour_panel`: the current tour step's text and buttons

@@ -13,6 +13,8 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
+from vgg_viz.ui.page.partial_runs import narrowed
+
 # Messages that the page itself sends; the others change or read the server.
 KINDS = {
     "rerun_script",
@@ -58,6 +60,8 @@ def _handle_bounded(session: AppSession, message: BackMsg) -> None:
     bounded_message, runner = bounded(message), session._scriptrunner
     if bounded_message is None:
         return
+    if bounded_message.WhichOneof("type") == "rerun_script":
+        bounded_message = narrowed(session, bounded_message)
     has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP
     if has_ended and bounded_message.rerun_script.fragment_id:
         # The ended run's last elements wait in the event loop. Streamlit would drop them for the

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.fields import FIELDS
 from vgg_viz.ui import state
-from vgg_viz.ui.page import errors, header, tour_panel
+from vgg_viz.ui.page import errors, header, partial_runs, tour_panel
 from vgg_viz.ui.state import mode, reloads, tour_steps
 from vgg_viz.ui.widgets import picture_chooser
 from vgg_viz.views import VIEWS
@@ -25,10 +25,10 @@ AROUND = (
     *("change", "amount", "cover_row", "cover_column", "fill"),
 )
 SHOWN_BY_CONTROLS = "values-of-the-controls"
-# Fields that no control in the sidebar depends on.
+# Fields that no control in the sidebar depends on, except their own.
 MOVES = (
     *("channel", "row", "column", "half", "tab", "back_to", "attribution", "sanity"),
-    *("ablated", "ablated_in", "later_layer", "experiment"),
+    *("ablated", "ablated_in", "later_layer", "experiment", *partial_runs.FIELDS),
 )
 
 
@@ -54,11 +54,11 @@ def show() -> None:
     state.finish()
 
 
-@st.fragment
+@st.fragment(key=partial_runs.PART)
 def show_moves(show_result: Callable[[DeltaGenerator], None]) -> None:
-    """Show what depends on the chosen map and position (fragment).
+    """Show what depends on the chosen map and position, and on the grid's controls (fragment).
 
-    A click that changes a control as well runs the whole page instead.
+    A click that changes another control as well runs the whole page instead.
     """
     header.sync()
     if by_controls() != st.session_state[SHOWN_BY_CONTROLS]:

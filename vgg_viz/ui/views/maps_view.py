@@ -19,9 +19,10 @@ from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.state.shared_instance import results
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
-from vgg_viz.ui.widgets.controls import Appearance
+from vgg_viz.ui.widgets.controls import ShownMaps
 
 GRID = "maps-mosaic"
+Room = tuple[DeltaGenerator, DeltaGenerator]
 
 
 def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
@@ -35,26 +36,29 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
         chosen = picture_chooser.current()
         layer = controls.layer()
         fields = inspector.row_of_fields()
-        count = controls.count("Number of feature maps", "maps", layer.filters)
+        controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
-        appearance = compared.appearance if compared else controls.appearance()
-        order = controls.order()
+        if not compared:
+            controls.appearance()
+        controls.order()
         choice = controls.network()
         if mode.is_explained() and not compared:
             spec = map_tabs.choose_in_sidebar(layer)
+    room = None if compared else make_room(layer)
 
     def show_result(notice: DeltaGenerator) -> None:
         with fields:
             inspector.choose(layer)
         maps = LayerMaps(results(notice), load_network(choice, notice), chosen, layer)
         maps = ablation_section.apply_earlier(maps, notice)
+        shown = controls.shown_maps()
         if compared:
             introduce(layer)
-            comparison.show(maps, compared, count, order, st.container())
-        else:
-            show_maps(maps, count, order, appearance, spec)
+            comparison.show(maps, compared, shown.count, shown.order, st.container())
+        elif room:
+            show_maps(maps, room, shown, spec)
 
-    if not compared and not mode.is_explained():
+    if room and not mode.is_explained():
         return show_result
     show_result(notice)
     return None
@@ -71,49 +75,58 @@ def introduce(layer: ConvLayer) -> None:
     )
 
 
-def show_maps(
-    maps: LayerMaps, count: int, order: str, appearance: Appearance, spec: AttributionSpec | None
-) -> None:
-    """Show a layer's feature maps, or the attribution of a value, beside the inspector."""
+def make_room(layer: ConvLayer) -> Room:
+    """Show the heading; return the places of the grid and of the inspector beside or below it."""
     # In lecture mode the heading has buttons for the neighboring layers, and needs the full width.
     if mode.in_lecture():
-        introduce(maps.layer)
-    # In lectures and on tours, the grid has the whole width until a map is chosen.
-    inspects = not mode.is_explained() or selection.current() is not None
-    left, panel = grid.room(beside=inspects)
+        introduce(layer)
+    left, panel = grid.room(beside=has_inspector())
+    if not mode.in_lecture():
+        with left:
+            introduce(layer)
+    return left, panel
+
+
+def has_inspector() -> bool:
+    """Return whether the inspector is shown: in lectures and on tours, once a map is chosen."""
+    return not mode.is_explained() or selection.current() is not None
+
+
+def show_maps(maps: LayerMaps, room: Room, shown: ShownMaps, spec: AttributionSpec | None) -> None:
+    """Show a layer's feature maps, or the attribution of a value, beside the inspector."""
+    left, panel = room
     value = None
     with maps.results.holding():
         with left:
-            if not mode.in_lecture():
-                introduce(maps.layer)
             if not map_tabs.show_in_place_of_maps(maps, spec):
-                show_grid(maps, count, order, appearance)
-        if inspects:
+                show_grid(maps, shown)
+        if has_inspector():
             with panel:
-                value = show_inspector(maps, count, order, appearance)
+                value = show_inspector(maps, shown)
     map_tabs.show(maps, value)
 
 
-def show_grid(maps: LayerMaps, count: int, order: str, appearance: Appearance) -> None:
+def show_grid(maps: LayerMaps, shown: ShownMaps) -> None:
     """Show the grid of a layer's feature maps, and their export menu."""
     placement = grid.Placement(GRID, inspector.select_map)
-    tiles = ablation_section.mark_ablated(maps.ordered_grid(order, count, appearance))
-    grid.show(maps.results, tiles, placement)
+
+    def make() -> grid.Grid:
+        return maps.ordered_grid(shown.order, shown.count, shown.appearance)
+
+    grid.show(maps.results, ablation_section.mark_ablated(make()), placement)
     export_menu.offer(
         "maps",
         f"Feature maps of {maps.layer.name}",
-        lambda: [maps.ordered_grid(order, count, appearance)],
-        lambda: [maps.script_run("maps", maps.statistics().numbers(order, count))],
+        lambda: [make()],
+        lambda: [maps.script_run("maps", maps.statistics().numbers(shown.order, shown.count))],
     )
 
 
-def show_inspector(
-    maps: LayerMaps, count: int, order: str, appearance: Appearance
-) -> decomposition_section.Value | None:
+def show_inspector(maps: LayerMaps, shown: ShownMaps) -> decomposition_section.Value | None:
     """Show the inspector; return the decomposition of the selected value, or None."""
     chosen = selection.current()
-    shown = maps.statistics().numbers(order, count)
-    value = inspector.show(maps, chosen, appearance, shown=shown, offers_filter=True)
+    numbers = maps.statistics().numbers(shown.order, shown.count)
+    value = inspector.show(maps, chosen, shown.appearance, shown=numbers, offers_filter=True)
     # In lecture mode the sidebar has the switch.
     if chosen and not mode.in_lecture():
         ablation_section.show_switch()

@@ -39,6 +39,15 @@ class Appearance:
     color_map: str
 
 
+@dataclass(frozen=True)
+class ShownMaps:
+    """Feature maps to show of a layer: how many, in which order and in which colors."""
+
+    count: int
+    order: str
+    appearance: Appearance
+
+
 def layer() -> ConvLayer:
     """Show a list to choose a conv layer; return the chosen layer."""
     return VGG19.conv_layer(one_of_many("Layer", "layer", LAYERS))
@@ -117,6 +126,13 @@ def appearance() -> Appearance:
     options = {scale: SCALES[scale] for scale in VIEWS[state.choice("view", VIEWS)].scales}
     scale = one_of("Scale", "scale", options, help_text=tooltip(options))
     return Appearance(scale, DIVERGING if scale == "zero" else color_map())
+
+
+def shown_maps() -> ShownMaps:
+    """Return which feature maps to show, as the sidebar's controls choose them."""
+    scale, colors, shown_order = (str(state.value(key)) for key in ("scale", "colors", "order"))
+    appearance = Appearance(scale, DIVERGING if scale == "zero" else colors)
+    return ShownMaps(state.number("maps") or 1, shown_order, appearance)
 
 
 def color_map() -> str:
