@@ -104,6 +104,16 @@ def test_no_rule_is_broken(visit, query):
         expect(chart).to_have_attribute("aria-label", re.compile("\\w+ \\w+"))
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_was_clicked_is_legible_under_the_pointer(visit, scheme):
+    page = visit(f"{MAPS}&maps=4&channel=2", color_scheme=scheme)
+    chosen = page.locator("[role=radio][aria-checked=true]")
+    for part in ('[class*="st-key-view"]', ".st-key-map-tabs", '[data-testid="stSidebar"]'):
+        page.locator(part).locator(chosen).last.hover()
+        come_to_rest(page)
+        assert [message["html"] for *_, message in broken(page, "dark")] == []
+
+
 def colors(part: Locator) -> np.ndarray:
     """Return the colors of the pixels of a part of the page as it is seen, RGB ``(n, 3)``."""
     part.scroll_into_view_if_needed()
