@@ -163,6 +163,22 @@ def test_tooltip_shows_the_exported_value_of_a_position(open_page):
     assert value == figure(float(values[0, int(row) - 1, int(column) - 1]))
 
 
+@pytest.mark.parametrize(
+    "query", cases({"two classes": "against=3"}, {"images": "compare=picture"})
+)
+def test_a_lecture_makes_no_evidence_smaller(visit, query):
+    sizes = []
+    for more in ("", "&lecture=true"):
+        page = visit(f"{FEW}&{query}{more}", viewport={"width": 1366, "height": 768})
+        canvas = grid(page, "evidence-0").locator("canvas")
+        expect(canvas).to_be_visible()
+        settle(page)
+        sizes.append(canvas.bounding_box()["width"])
+    assert sizes[1] >= sizes[0]
+    if "against" in query:  # the headings of a comparison stand above
+        expect(canvas).to_be_in_viewport(ratio=0.999)
+
+
 def test_lecture_shows_prediction_and_evidence_on_one_screen(visit):
     page = visit(f"{FEW}&lecture=true&classes=5")
     listening(page)

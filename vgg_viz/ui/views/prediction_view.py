@@ -115,12 +115,12 @@ def choose(names: ClassNames) -> Choices:
 def show_predictions(sides: Sides, choices: Choices) -> None:
     """Show the most likely classes, the evidence for a class, and the most important maps.
 
-    In lecture mode and on a tour, classes and evidence fit on one screen, and a tour leaves out the
+    In lecture mode and on a tour, the evidence is on the first screen, and a tour leaves out the
     maps.
     """
     target = target_of(sides[0])
     is_single = len(choices.methods) == len(target.classes) == 1
-    if len(sides) == 1 and (is_single or mode.is_explained()):
+    if len(sides) == 1 and (is_single or mode.on_tour()):
         # The evidence comes first, so that a long list cannot push it down.
         left, right = st.columns(2, gap="large")
         with left:
@@ -129,9 +129,7 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
             show_list(sides[0], target, choices.class_count)
             show_reading(sides, target, choices.methods)
     else:
-        in_columns(sides, target, partial(show_list, count=choices.class_count))
-        show_reading(sides, target, choices.methods)
-        in_columns(sides, target, partial(show_heatmaps, methods=choices.methods))
+        show_one_above_the_other(sides, target, choices)
     if not mode.is_explained():
         if st.toggle("Deletion curves: which method to trust", **state.bind("deletion")):
             in_columns(sides, target, deletion_curves.show)
@@ -148,6 +146,18 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
                 show_own_head(first.head)
             else:
                 show_dense_layers()
+
+
+def show_one_above_the_other(sides: Sides, target: ClassTarget, choices: Choices) -> None:
+    """Show the most likely classes above the evidence; in a lecture, the evidence first."""
+    parts: list[Callable[[Predictions, ClassTarget], None]] = [
+        partial(show_list, count=choices.class_count),
+        partial(show_heatmaps, methods=choices.methods),
+    ]
+    first, last = reversed(parts) if mode.in_lecture() else parts
+    in_columns(sides, target, first)
+    show_reading(sides, target, choices.methods)
+    in_columns(sides, target, last)
 
 
 def sides_of(

@@ -244,6 +244,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "tools": placement.tools and not lecture and not tour,
         "lecture": lecture,
         "fits": lecture or tour,
+        "scrolls": not tour,  # a tour's steps fit on one screen
         "gap": mosaic.GAP,
         "letters": (LECTURE_LETTERING if lecture else mosaic.LETTERING)._asdict(),
         "space": mosaic.TITLE_SPACE,

@@ -168,13 +168,16 @@ class Mosaic {
     return fullscreen || legible ? filling : asWide;
   }
 
-  // The window's height below the mosaic's top on an unscrolled page, or a minimum.
+  // The window's height below the mosaic's top on an unscrolled page; of a mosaic to scroll to, the
+  // whole window's; or a minimum.
   roomBelow() {
     const page = document.querySelector('[data-testid="stMain"]');
     const top = this.scroller.getBoundingClientRect().top + (page?.scrollTop ?? 0);
     // On a zoomed page, larger surroundings must not shrink the tiles.
     const room = window.innerHeight - (top + CAPTION) / zoomOfPage();
-    return Math.max(room, 0.3 * window.innerHeight);
+    const least = 0.3 * window.innerHeight;
+    if (room < least && this.header.scrolls) return window.innerHeight - CAPTION / zoomOfPage();
+    return Math.max(room, least);
   }
 
   roomAcross() {
