@@ -295,9 +295,10 @@ def test_top_patches(tmp_path, untrained_network, photograph):
     for name, (layer_name, channels, each, searched) in searches.items():
         layer = VGG19.conv_layer(layer_name)
         maps = [untrained_network.feature_maps(pixels, layer_name) for pixels in searched]
+        peaks = [top_patches.find_peaks(one, layer) for one in maps]
         patches, values = [], []
         for channel in channels:
-            found = strongest(layer, maps, channel, each)
+            found = strongest(layer, maps, peaks, channel, each)
             values += [spot.value for spot in found] or [0]
             patches += [
                 top_patches.crop_patch(searched[spot.image], layer, spot.row, spot.column)
@@ -309,9 +310,9 @@ def test_top_patches(tmp_path, untrained_network, photograph):
     assert (arrays["dark_value"] == 0).any()
 
 
-def strongest(layer, maps, channel, each):
+def strongest(layer, maps, peaks, channel, each):
     """Return a channel's top patches, as on the page."""
-    peaks = [top_patches.channel_peaks(top_patches.find_peaks(one, layer), channel) for one in maps]
+    peaks = [top_patches.channel_peaks(one, channel) for one in peaks]
     filled = top_patches.complete_peaks(peaks, layer, lambda image: maps[image][channel - 1])
     return top_patches.rank_patches(filled if each > 1 else peaks, each)[0]
 
