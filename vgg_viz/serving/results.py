@@ -16,8 +16,7 @@ from vgg_viz.interpretability.feature_visualization.peak_store import read_peaks
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
 from vgg_viz.model.dense_layers import ReportingDense
-from vgg_viz.model.network import Network, color_images, read_only, tiles_first
-from vgg_viz.model.preprocessing import Preprocessing
+from vgg_viz.model.network import Network, read_only, tiles_first
 from vgg_viz.model.weights import LayerWeights, Weights, WeightsError
 from vgg_viz.serving.background_files import AnyHead
 from vgg_viz.serving.forward_pass import ForwardPass, Overview
@@ -96,15 +95,6 @@ class Results:
         """Return the value range of all weights of a conv layer's filters."""
         key = ("filters range", weights.identity, layer_name)
         return self.cached(key, lambda: ValueRange.of_filters(self._filters(weights, layer_name)))
-
-    def filter_colors(
-        self, weights: Weights, layer_name: str, preprocessing: Preprocessing = "caffe"
-    ) -> np.ndarray:
-        """Return the first conv layer's filters as RGB colors, uint8 ``(filters, 3, 3, 3)``."""
-        key = ("filter colors", weights.identity, layer_name, preprocessing)
-        return self.cached(
-            key, lambda: color_images(self._filters(weights, layer_name), preprocessing)
-        )
 
     def forward_pass(self, network: Network, picture: NetworkInput) -> ForwardPass:
         """Return the forward pass of an image; call its methods with the network lock held."""

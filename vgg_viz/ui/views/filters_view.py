@@ -11,6 +11,7 @@ from vgg_viz.export.scripts import Run, script_weights
 from vgg_viz.export.tiles import Tiles
 from vgg_viz.fields import PAGE_CHANNELS, PAGE_FILTERS
 from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.model.network import color_images
 from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import Weights
@@ -141,7 +142,7 @@ def color_grid(results: Results, weights: Weights, layer: ConvLayer) -> ColorGri
     kernels = results.kernels(weights, layer.name, range(layer.filters), range(layer.channels))
     largest = np.abs(kernels).max(axis=(1, 2, 3))
     return ColorGrid(
-        results.filter_colors(weights, layer.name, preprocessing_of(weights)),
+        color_images(kernels, preprocessing_of(weights)),
         [str(number) for number in numbers],
         numbers,
         ("filter colors", weights.identity, layer.name, preprocessing_of(weights)),
