@@ -66,10 +66,7 @@ CORE_FILES = {
     "downloads/keras_files.py": "the environment, and constant names",
     "downloads/fetching.py": "folders and names from keras_files.py and picture_files.py",
     "interpretability/feature_visualization/image_store.py": (
-        "the folder of the file that weights.py has found, and names of layers and numbers"
-    ),
-    "interpretability/feature_visualization/peak_store.py": (
-        "the folder of image_store.py, and hashes of the weights and of an image's pixels"
+        "the folder of the file that weights.py has found, names of layers, numbers and hashes"
     ),
     "model/weights.py": "the environment, which the host sets",
     "model/dense_layers.py": "the file that weights.py has found",

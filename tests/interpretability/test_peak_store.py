@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from tests.support.thin import THIN, RandomWeights
-from vgg_viz.interpretability.feature_visualization import peak_store
-from vgg_viz.interpretability.feature_visualization.image_store import ImageStore
-from vgg_viz.interpretability.feature_visualization.peak_store import read_peaks, save_peaks
+from vgg_viz.interpretability.feature_visualization import image_store
+from vgg_viz.interpretability.feature_visualization.image_store import (
+    ImageStore,
+    read_peaks,
+    save_peaks,
+)
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 
 WEIGHTS = RandomWeights(THIN)
@@ -28,7 +31,7 @@ def peaks():
 def folder(tmp_path, monkeypatch):
     """Return the folder of the network's store, with the peaks of the image "a"."""
     store = ImageStore(tmp_path / "made", "any")
-    monkeypatch.setattr(peak_store, "store_of", lambda _: store)
+    monkeypatch.setattr(image_store, "store_of", lambda _: store)
     save_peaks(WEIGHTS, "a", peaks())
     return store.folder
 
@@ -46,7 +49,7 @@ def test_other_images_networks_and_versions_have_no_peaks(folder, monkeypatch):
     other = RandomWeights(THIN)
     other.identity = "other"
     assert read_peaks(other, THIN, "a") is None
-    monkeypatch.setattr(peak_store, "VERSION", 2)
+    monkeypatch.setattr(image_store, "PEAKS_VERSION", 2)
     assert read_peaks(WEIGHTS, THIN, "a") is None
 
 
@@ -77,7 +80,7 @@ def test_damaged_files_are_not_read(folder, damage):
 
 
 def test_networks_without_a_folder_store_nothing(folder, monkeypatch):
-    monkeypatch.setattr(peak_store, "store_of", lambda _: None)
+    monkeypatch.setattr(image_store, "store_of", lambda _: None)
     save_peaks(WEIGHTS, "c", peaks())
     assert read_peaks(WEIGHTS, THIN, "a") is None
     assert len(list(folder.glob("*.npz"))) == 1

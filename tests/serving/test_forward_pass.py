@@ -12,7 +12,7 @@ from tests.support.maps import all_layers
 from tests.support.thin import THIN, RandomWeights, noise
 from tests.support.threads import PATIENCE_SECONDS, Queue
 from vgg_viz.interpretability import map_statistics
-from vgg_viz.interpretability.feature_visualization import image_store, peak_store, top_patches
+from vgg_viz.interpretability.feature_visualization import image_store, top_patches
 from vgg_viz.model.network import Network, network_input
 from vgg_viz.serving.cache import Cache
 from vgg_viz.serving.forward_pass import STRIP, STRIP_SIDE, most_active
@@ -225,7 +225,7 @@ def test_waiting_runs_come_after_every_block_of_peaks(start, network, lock, thre
 def folder(tmp_path, monkeypatch):
     """Return the folder of the network's stored results."""
     store = image_store.ImageStore(tmp_path / "made", "recorded")
-    monkeypatch.setattr(peak_store, "store_of", lambda _: store)
+    monkeypatch.setattr(image_store, "store_of", lambda _: store)
     return store.folder
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from vgg_viz.image_io.input_image import NetworkInput
 from vgg_viz.interpretability.class_evidence.own_head import OwnHead
-from vgg_viz.interpretability.feature_visualization.peak_store import read_peaks, save_peaks
+from vgg_viz.interpretability.feature_visualization.image_store import read_peaks, save_peaks
 from vgg_viz.interpretability.feature_visualization.top_patches import Peaks
 from vgg_viz.interpretability.map_statistics import Statistics
 from vgg_viz.model.dense_layers import ReportingDense

@@ -5,12 +5,15 @@ describe the image and hold a digest of description and pixels, so that damaged 
 computed again. One process at a time writes an image, to ``image.part``, and moves it into place,
 so readers see complete files only. The folder's size is bounded: the least recently shown images
 are deleted first.
+
+The same folder has the peaks of the sample images, so that a restart does not run the network on
+them again: an NPZ file for each image. Its name says the network, the image and the version.
 """
 
 import hashlib
 import io
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,12 +28,16 @@ from vgg_viz.interpretability.feature_visualization.optimization import (
     OptimizationSpec,
     OptimizedImage,
 )
+from vgg_viz.interpretability.feature_visualization.top_patches import PEAKS_PER_IMAGE, Peaks
+from vgg_viz.model.architecture import Architecture
 from vgg_viz.model.network import read_only
 from vgg_viz.model.weights import StoredWeights, UntrainedWeights, Weights
 
 FOLDER = "vgg_viz-made"
 IMAGE = "image"  # with .part, the image that is written; with .lock, its lock
 MOST_BYTES = 512 * 10**6  # enough for all channels of two networks
+PEAKS = "peaks"  # as `IMAGE`
+PEAKS_VERSION = 1  # of `find_peaks`; files of other versions are not read
 LARGEST_SIDE = 512  # pixels; the largest receptive field and its margin have 315
 
 
@@ -130,6 +137,50 @@ def partial_file(folder: Path, name: str) -> Iterator[Path]:
 def network_digest(identity: Hashable) -> str:
     """Return the digest of a network's identity, the same in all processes."""
     return hashlib.sha256(repr(identity).encode()).hexdigest()
+
+
+def read_peaks(
+    weights: Weights, architecture: Architecture, digest: str
+) -> tuple[Peaks, ...] | None:
+    """Return an image's stored peaks, one entry per conv layer; None if missing or damaged."""
+    path = peaks_path(weights, digest)
+    if path is None:
+        return None
+    ends = np.cumsum([layer.filters for layer in architecture.conv_layers])
+    try:
+        with path.open("rb") as stored, np.load(stored) as file:
+            values, positions = file["values"], file["positions"]
+        if (values.dtype, positions.dtype) != (np.float32, np.int16):
+            raise ValueError(f"expected float32 and int16, got {values.dtype}, {positions.dtype}")
+        values = values.reshape(ends[-1], PEAKS_PER_IMAGE)
+        positions = positions.reshape(ends[-1], PEAKS_PER_IMAGE, 2)
+    except Exception:  # NumPy and zipfile raise a dozen kinds for damaged files
+        return None
+    return tuple(map(Peaks, np.split(values, ends[:-1]), np.split(positions, ends[:-1])))
+
+
+def save_peaks(weights: Weights, digest: str, peaks: Sequence[Peaks]) -> None:
+    """Save an image's peaks, one entry per conv layer; an OSError may say why it could not."""
+    path = peaks_path(weights, digest)
+    if path is None:
+        return
+    with partial_file(path.parent, PEAKS) as part:
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                values=np.concatenate([each.values for each in peaks]),
+                positions=np.concatenate([each.positions for each in peaks]),
+            )
+        part.replace(path)  # so that readers see complete files only
+
+
+def peaks_path(weights: Weights, digest: str) -> Path | None:
+    """Return the path of an image's peaks; None for a network whose results are not stored."""
+    store = store_of(weights)
+    if store is None:
+        return None
+    network = network_digest(weights.identity)
+    return store.folder / f"{network[:16]}-peaks-{digest}-v{PEAKS_VERSION}.npz"
 
 
 def _description(spec: OptimizationSpec, channel: int) -> dict[str, str]:
