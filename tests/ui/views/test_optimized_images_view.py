@@ -415,5 +415,5 @@ def test_a_click_on_the_top_patch_beside_an_image_opens_its_position(monkeypatch
     monkeypatch.setattr(patch_grids.state, "change", made.append)
     images = [AvailableImage("cat", "Cat", "a", None), AvailableImage("coffee", "", "b", None)]
     spot = TopPatch(1, 5.0, 3, 4)
-    optimized_images.open_top_patch(images, spot, "second", tile)
+    patch_grids.open_patch(images, [None, spot], "second", tile)
     assert made == changes

@@ -23,7 +23,6 @@ from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, patch_grids
-from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.patch_grids import Patches
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import results, shared
@@ -313,19 +312,11 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
         text_blocks.note(not_started if channel else HINT)
         return
     half, spot = list(HALVES)[PAIRS.index(name)], side.top_patch(channel)
-    on_pick = partial(open_top_patch, side.patches.images, spot, half)
+    on_pick = partial(patch_grids.open_patch, side.patches.images, [None, spot], half)
     place = Placement(name, on_pick, width=patch_grids.PANEL, follows=False, tools=False)
     grid.show(results(), side.beside_patch(channel, image), place)
     if not mode.in_lecture():
         st.markdown(side.sentence(channel, image))
-
-
-def open_top_patch(
-    images: Sequence[AvailableImage], spot: TopPatch | None, half: str, tile: int
-) -> None:
-    """Open the position of the top patch in Feature maps if its tile, the second, was clicked."""
-    if spot and tile == 2:
-        patch_grids.open_spot(images, spot, half)
 
 
 def offer(job: Job) -> None:

@@ -264,16 +264,12 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
 
 
 def open_patch(
-    images: Sequence[AvailableImage], spots: Sequence[TopPatch], half: str, number: int
+    images: Sequence[AvailableImage], spots: Sequence[TopPatch | None], half: str, number: int
 ) -> None:
-    """Open the clicked patch's image and position in the Feature maps view (widget callback)."""
-    open_spot(images, spots[number - 1], half)
-
-
-def open_spot(images: Sequence[AvailableImage], spot: TopPatch, half: str) -> None:
-    """Open a patch's image and position in the Feature maps view (widget callback)."""
-    position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
-    state.change(images[spot.image].choose() | position | {"view": "maps", "half": half})
+    """Open the image and position of the clicked tile's patch, if any (widget callback)."""
+    if spot := spots[number - 1]:
+        position = {selection.ROW: spot.row + 1, selection.COLUMN: spot.column + 1}
+        state.change(images[spot.image].choose() | position | {"view": "maps", "half": half})
 
 
 def names_of(sides: Sequence[Patches]) -> Sequence[str]:
