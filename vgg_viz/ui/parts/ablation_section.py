@@ -313,21 +313,21 @@ def show_changes(changes: Sequence[MapChanges]) -> None:
     """Show a table of the changes by ablation, with one row per later layer, once it is opened."""
     with st.expander("Changes by layer", key="changes", on_change="rerun") as opened:
         if opened.open:
-            head = "| Layer | All maps | Most changed maps |\n| :-- | --: | :-- |"
+            header = ["Layer", "All maps", "Most changed maps"]
             st.markdown(
                 "The mean absolute difference over all positions, and its percentage of the "
-                "original mean.\n\n" + "\n".join([head, *map(row, changes)])
+                f"original mean.\n\n{text_blocks.table(header, map(row, changes), 'lrl')}"
             )
 
 
-def row(change: MapChanges) -> str:
-    """Return a later layer's row of the table of changes, in Markdown."""
+def row(change: MapChanges) -> list[str]:
+    """Return a later layer's row of the table of changes."""
     maps = []
     for index in change.strongest(LISTED):
         mean, before = float(change.mean[index]), float(change.before[index])
         maps.append(f"**{index + 1}** by {figure(mean, 3)} ({percent(mean, before)})")
     share = percent(float(change.mean.sum()), float(change.before.sum()))
-    return f"| {change.layer.name} | {share} | {' · '.join(maps) or 'none'} |"
+    return [change.layer.name, share, " · ".join(maps) or "none"]
 
 
 def percent(change: float, before: float) -> str:

@@ -130,14 +130,11 @@ def answers(predictions: Predictions, changed: Predictions, target: int) -> str:
     """Return a Markdown table of the probabilities before and after the change."""
     both = [one.prediction() for one in (predictions, changed)]
     (first,), (last,) = (one.most_likely(1) for one in both)
-    rows = ["| Class | Original | Changed |", "| :-- | --: | --: |"]
+    rows = []
     for index in dict.fromkeys((first, target, last)):
-        cells = [
-            f"{'**' * (index == best)}{class_list.percentage(float(one.probabilities[index]))}"
-            f"{'**' * (index == best)}"
-            for one, best in zip(both, (first, last), strict=True)
-        ]
-        rows.append(
-            f"| {text_blocks.escape(predictions.names.name(index))} | {' | '.join(cells)} |"
-        )
-    return "\n".join(rows)
+        cells = [text_blocks.escape(predictions.names.name(index))]
+        for one, best in zip(both, (first, last), strict=True):
+            share = class_list.percentage(float(one.probabilities[index]))
+            cells.append(f"**{share}**" if index == best else share)
+        rows.append(cells)
+    return text_blocks.table(["Class", "Original", "Changed"], rows, "lrr")

@@ -156,10 +156,8 @@ def agreements(predictions: Predictions, target: ClassTarget, drops: np.ndarray)
         for name, method in EVIDENCE_METHODS.items()
     }
     found[PIXELS] = attribution_of(predictions, target)
-    rows = ["| Method | Rank correlation |", "| :-- | --: |"]
-    for label, values in found.items():
-        rows.append(f"| {label} | {rounded(rank_correlation(drops, values))} |")
-    return "\n".join(rows)
+    rows = [(label, rounded(rank_correlation(drops, values))) for label, values in found.items()]
+    return text_blocks.table(("Method", "Rank correlation"), rows, "lr")
 
 
 def attribution_of(predictions: Predictions, target: ClassTarget) -> np.ndarray:

@@ -76,7 +76,7 @@ def show_conv_layers(blocks: Collection[int]) -> None:
     header += ["Receptive field", "Parameters"]
     rows = [conv_row(layer) for layer in VGG19.conv_layers if layer.block in blocks]
     if rows:
-        st.markdown(table(header, rows, align="rrlllrr"))
+        st.markdown(text_blocks.table(header, rows, align="rrlllrr"))
     else:
         st.info("Choose at least one block in the sidebar.", icon=":material/arrow_back:")
 
@@ -96,7 +96,7 @@ def show_all_layers() -> None:
         for layer in VGG19.layers
     ]
     rows.append(["", "**Total**", "", "", f"**{VGG19.parameters:,}**"])
-    st.markdown(table(header, rows, align="rlllr"))
+    st.markdown(text_blocks.table(header, rows, align="rlllr"))
 
 
 def conv_row(layer: Layer) -> list[str]:
@@ -110,9 +110,3 @@ def conv_row(layer: Layer) -> list[str]:
         f"{layer.receptive_field} × {layer.receptive_field}",
         f"{layer.parameters:,}",
     ]
-
-
-def table(header: list[str], rows: list[list[str]], align: str) -> str:
-    """Return a table in Markdown."""
-    rule = [{"l": ":--", "r": "--:"}[letter] for letter in align]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])

@@ -15,7 +15,7 @@ from vgg_viz.fields import EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
 from vgg_viz.interpretability.class_evidence.own_head import OwnHead
-from vgg_viz.model.architecture import VGG19, DenseLayer, format_shape
+from vgg_viz.model.architecture import VGG19, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.own_networks.head import Head
@@ -391,30 +391,25 @@ def introduction(head: Head | None) -> str:
 
 def show_own_head(head: Head) -> None:
     """Show a table of an own head's layers: parameters and activation functions."""
-    rows = [
-        f"| {text_blocks.escape(layer.name)} | {layer.kind.replace('_', ' ')} | "
-        f"{sum(map(prod, (array.shape for array in layer.arrays))):,} | {layer.activation} |"
-        for layer in head.layers
-    ]
-    heading = ["| Layer | Kind | Parameters | Activation |", "| :-- | :-- | --: | :-- |"]
-    st.markdown("\n".join([*heading, *rows]))
+    rows = []
+    for layer in head.layers:
+        name, kind = text_blocks.escape(layer.name), layer.kind.replace("_", " ")
+        parameters = sum(prod(array.shape) for array in layer.arrays)
+        rows.append([name, kind, f"{parameters:,}", layer.activation])
+    st.markdown(text_blocks.table(["Layer", "Kind", "Parameters", "Activation"], rows, "llrl"))
     st.caption(f"The last layer's logits then pass the {head.output}.")
 
 
 def show_dense_layers() -> None:
     """Show a table of the dense layers: units, parameters, sizes and activation functions."""
-    rows = [dense_row(layer) for layer in VGG19.dense_layers]
-    head = "| Layer | Inputs → units | Parameters | Size | Activation |"
+    rows = []
+    for layer in VGG19.dense_layers:
+        activation = "softmax" if layer is VGG19.dense_layers[-1] else "ReLU"
+        shape, size = f"{layer.inputs:,} → {layer.units:,}", f"{4 * layer.parameters / 1e6:,.0f} MB"
+        rows.append([f"`{layer.name}`", shape, f"{layer.parameters:,}", size, activation])
+    header = ["Layer", "Inputs → units", "Parameters", "Size", "Activation"]
     st.markdown(
         f"The last pooling layer outputs {format_shape(VGG19.pools[-1].output_shape)} values, "
         "which are flattened. Each unit of a dense layer computes a weighted sum of all inputs, "
-        "plus a bias.\n\n" + "\n".join([head, "| :-- | :-- | --: | --: | :-- |", *rows])
+        f"plus a bias.\n\n{text_blocks.table(header, rows, 'llrrl')}"
     )
-
-
-def dense_row(layer: DenseLayer) -> str:
-    """Return a dense layer's row in the table of dense layers, Markdown."""
-    activation = "softmax" if layer is VGG19.dense_layers[-1] else "ReLU"
-    size = f"{4 * layer.parameters / 1e6:,.0f} MB"
-    shape = f"{layer.inputs:,} → {layer.units:,}"
-    return f"| `{layer.name}` | {shape} | {layer.parameters:,} | {size} | {activation} |"

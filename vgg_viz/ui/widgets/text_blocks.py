@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -39,6 +39,12 @@ def figures(numbers: Mapping[str, str]) -> None:
         for label, number in numbers.items()
     )
     st.html(f"<dl class='figures'>{parts}</dl>")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
+    """Return a table in Markdown; ``align`` has "l" or "r" for each column."""
+    rule = [{"l": ":--", "r": "--:"}[letter] for letter in align]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
 
 
 def note(text: str) -> None:
