@@ -21,9 +21,11 @@ COMPARISONS: Mapping[Comparison, Option] = by_name(
 
 @dataclass(frozen=True)
 class View(Option):
-    """Record of one view of the page, such as Feature maps, and what the view shows and offers."""
+    """Record of one view of the page, such as Feature maps, and what the view shows and offers.
 
-    module: str = ""  # in vgg_viz.ui.views, with show(notice)
+    Its module is ``NAME_view`` in `vgg_viz.ui.views`, with ``show(notice)``.
+    """
+
     shows_layer: bool = False  # one layer
     shows_picture: bool = False  # what a network computes from the chosen picture
     takes_picture: bool = True  # whether the sidebar has the choice of a picture
@@ -41,14 +43,12 @@ VIEWS: Mapping[str, View] = by_name(
         "the diagram, all layers with kernels and receptive fields, and every layer's most active "
         "maps",
         (Paper("Simonyan and Zisserman 2014", "https://arxiv.org/abs/1409.1556"),),
-        module="architecture_view",
         shows_network=False,
     ),
     View(
         "filters",
         "Filters",
         "the kernels of any layer: a row for each filter, a column for each input channel",
-        module="filters_view",
         takes_picture=False,
         shows_layer=True,
         # Only weights are spread around zero; maps come after ReLU.
@@ -58,7 +58,6 @@ VIEWS: Mapping[str, View] = by_name(
         "maps",
         "Feature maps",
         "a layer's output for your image, and the inspector",
-        module="maps_view",
         shows_layer=True,
         shows_picture=True,
     ),
@@ -71,7 +70,6 @@ VIEWS: Mapping[str, View] = by_name(
             OLAH,
         ),
         old=("excites", "What excites it"),
-        module="visualization_view",
         shows_layer=True,
         picture_if={"examples": "optimized", "paste": True},
         # Top patches come from all available pictures, each preprocessed as in training.
@@ -81,7 +79,6 @@ VIEWS: Mapping[str, View] = by_name(
         "blocks",
         "Blocks",
         "the maps at the end of every block, with their filters if you like",
-        module="blocks_view",
         shows_picture=True,
     ),
     View(
@@ -90,7 +87,6 @@ VIEWS: Mapping[str, View] = by_name(
         "the most likely classes, the evidence for or against a class, and the most important maps",
         (Paper("Zhou et al. 2016", "https://arxiv.org/abs/1512.04150"),),
         old=("classes",),
-        module="prediction_view",
         shows_picture=True,
     ),
     View(
@@ -98,7 +94,6 @@ VIEWS: Mapping[str, View] = by_name(
         "Conclusion",
         "early, middle and late layers for your image in numbers, and an experiment on all 16",
         (Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),),
-        module="conclusion_view",
         shows_picture=True,
     ),
 )

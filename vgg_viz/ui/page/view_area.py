@@ -44,7 +44,7 @@ def show() -> None:
     view = str(state.value("view"))
     with errors.error_boundary(), tour_panel.stage(view, header.tools):
         # Only the chosen view is imported, so that the page appears before NumPy is loaded.
-        module = import_module(f"vgg_viz.ui.views.{VIEWS[view].module}")
+        module = import_module(f"vgg_viz.ui.views.{view}_view")
         notices = st.container(key="notices")
         picture_chooser.show_missing(VIEWS[view], notices)
         show_result = module.show(notices)

@@ -1,1 +1,1 @@
-"""The page's views: one module for each view, named in its record in `vgg_viz.views`."""
+"""The page's views: one module for each view, by its name in `vgg_viz.views`."""
