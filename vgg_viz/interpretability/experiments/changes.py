@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from vgg_viz.option import Option, Paper, by_name
 
-MODULE = "vgg_viz.interpretability.experiments.image_changes"
 NONE, COVER = "none", "cover"
 
 
@@ -28,9 +27,9 @@ NO_AMOUNT = Amount()
 
 @dataclass(frozen=True)
 class Change(Option):
-    """Record of a change of an image. Its function takes and returns RGB pixels.
+    """Record of a change of an image, which the function of its name in `image_changes` makes.
 
-    The function's arguments are the pixels, the amount and, for `COVER`, the square's `Place`.
+    The function's arguments are RGB pixels, the amount and, for `COVER`, the square's `Place`.
     """
 
     amount: Amount = NO_AMOUNT
@@ -76,56 +75,48 @@ CHANGES: Mapping[str, Change] = by_name(
     Change(
         "shift_x",
         "Shift sideways",
-        function=f"{MODULE}:shift_x",
         amount=Amount(-112, 112, 16, "Pixels to the right"),
         phrases=("shifted right by {} pixels", "shifted left by {} pixels"),
     ),
     Change(
         "shift_y",
         "Shift up or down",
-        function=f"{MODULE}:shift_y",
         amount=Amount(-112, 112, 16, "Pixels down"),
         phrases=("shifted down by {} pixels", "shifted up by {} pixels"),
     ),
     Change(
         "rotate",
         "Rotate",
-        function=f"{MODULE}:rotate",
         amount=Amount(-180, 180, 30, "Degrees clockwise"),
         phrases=("rotated clockwise by {}°", "rotated counterclockwise by {}°"),
     ),
     Change(
         "scale",
         "Scale",
-        function=f"{MODULE}:scale",
         amount=Amount(-75, 200, 50, "Percent larger"),
         phrases=("enlarged by {}%", "reduced by {}%"),
     ),
     Change(
         "mirror",
         "Mirror",
-        function=f"{MODULE}:mirror",
         amount=Amount(0, 1, 1),
         phrases=("mirrored",),
     ),
     Change(
         "brightness",
         "Brightness",
-        function=f"{MODULE}:brighten",
         amount=Amount(-100, 100, 30, "Percent of white"),
         phrases=("brighter by {}%", "darker by {}%"),
     ),
     Change(
         "contrast",
         "Contrast",
-        function=f"{MODULE}:change_contrast",
         amount=Amount(-100, 200, -50, "Percent more contrast"),
         phrases=("with {}% more contrast", "with {}% less contrast"),
     ),
     Change(
         "grayscale",
         "Grayscale",
-        function=f"{MODULE}:desaturate",
         amount=Amount(0, 100, 100, "Percent less color"),
         phrases=("with {}% less color",),
     ),
@@ -134,7 +125,6 @@ CHANGES: Mapping[str, Change] = by_name(
             color,
             f"Only {color}",
             "the other two channels move to ImageNet's mean color",
-            function=f"{MODULE}:keep_{color}",
             amount=Amount(0, 100, 100, "Percent less of the others"),
             phrases=(f"with {{}}% less of all but {color}",),
         )
@@ -144,7 +134,6 @@ CHANGES: Mapping[str, Change] = by_name(
         "blur",
         "Blur",
         "with a Gaussian",
-        function=f"{MODULE}:blur",
         amount=Amount(0, 16, 3, "Standard deviation in pixels"),
         phrases=("blurred by {} pixels",),
     ),
@@ -152,14 +141,12 @@ CHANGES: Mapping[str, Change] = by_name(
         "noise",
         "Noise",
         "Gaussian, always the same",
-        function=f"{MODULE}:add_noise",
         amount=Amount(0, 128, 32, "Standard deviation in gray levels"),
         phrases=("with noise of {} gray levels",),
     ),
     Change(
         "jpeg",
         "JPEG compression",
-        function=f"{MODULE}:compress",
         amount=Amount(0, 99, 90, "100 minus the quality"),
         phrases=("with JPEG compression {}",),
     ),
@@ -167,7 +154,6 @@ CHANGES: Mapping[str, Change] = by_name(
         COVER,
         "Cover a square",
         "where you click the image",
-        function=f"{MODULE}:cover",
         amount=Amount(0, 112, 48, "Side in pixels"),
         phrases=("with a square of {} pixels covered",),
     ),
@@ -176,7 +162,6 @@ CHANGES: Mapping[str, Change] = by_name(
         "Shuffle tiles",
         "always in the same random order",
         papers=(BAG_OF_FEATURES,),
-        function=f"{MODULE}:shuffle_tiles",
         amount=Amount(0, 14, 4, "Tiles per side"),
         phrases=("shuffled in {} tiles per side",),
     ),
@@ -184,7 +169,6 @@ CHANGES: Mapping[str, Change] = by_name(
         "low_pass",
         "Remove high frequencies",
         "the highest is 112 cycles per image",
-        function=f"{MODULE}:low_pass",
         amount=Amount(0, 111, 100, "Cycles per image removed"),
         phrases=("without the highest {} frequencies",),
     ),
@@ -192,7 +176,6 @@ CHANGES: Mapping[str, Change] = by_name(
         "high_pass",
         "Remove low frequencies",
         "the mean color stays",
-        function=f"{MODULE}:high_pass",
         amount=Amount(0, 56, 8, "Cycles per image removed"),
         phrases=("without the lowest {} frequencies",),
     ),

@@ -14,11 +14,10 @@ from PIL import Image, ImageFilter
 
 from vgg_viz.image_io.images import digest, png
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.experiments.changes import CHANGES, ChosenChange, Place
+from vgg_viz.interpretability.experiments.changes import ChosenChange, Place
 from vgg_viz.interpretability.map_statistics import luma
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.preprocessing import MEAN_COLOR
-from vgg_viz.option import resolve
 
 FILL_BLUR = 16  # standard deviation in pixels
 ORDER = 4  # of the Butterworth filters: steep, with little ringing
@@ -46,7 +45,7 @@ def change_pixels(pixels: np.ndarray, chosen: ChosenChange) -> np.ndarray:
     if not chosen.amount:
         return pixels
     places = (chosen.place,) if chosen.place else ()
-    result = resolve(CHANGES[chosen.name].function)(pixels, chosen.amount, *places)
+    result = globals()[chosen.name](pixels, chosen.amount, *places)
     return np.ascontiguousarray(result)
 
 
@@ -86,17 +85,17 @@ def mirror(pixels: np.ndarray, amount: int) -> np.ndarray:
     return pixels[:, ::-1] if amount else pixels
 
 
-def brighten(pixels: np.ndarray, amount: int) -> np.ndarray:
+def brightness(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Add percent of white to all pixels; darken them if negative."""
     return to_pixels(pixels + 255 * amount / 100)
 
 
-def change_contrast(pixels: np.ndarray, amount: int) -> np.ndarray:
+def contrast(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Move all pixels away from the image's mean color by percent, or toward it if negative."""
     return blend(pixels.mean(axis=(0, 1)), pixels, 1 + amount / 100)
 
 
-def desaturate(pixels: np.ndarray, amount: int) -> np.ndarray:
+def grayscale(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Move each pixel's color toward its brightness by percent."""
     return blend(pixels, luma(pixels)[:, :, None], amount / 100)
 
@@ -108,7 +107,7 @@ def keep_channel(channel: int, pixels: np.ndarray, amount: int) -> np.ndarray:
     return changed
 
 
-keep_red, keep_green, keep_blue = (partial(keep_channel, channel) for channel in range(3))
+red, green, blue = (partial(keep_channel, channel) for channel in range(3))
 
 
 def blur(pixels: np.ndarray, amount: int) -> np.ndarray:
@@ -116,12 +115,12 @@ def blur(pixels: np.ndarray, amount: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(amount)))
 
 
-def add_noise(pixels: np.ndarray, amount: int) -> np.ndarray:
+def noise(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Add Gaussian noise of this standard deviation in gray levels, with a fixed seed."""
     return to_pixels(pixels + amount * np.random.default_rng(SEED).standard_normal(pixels.shape))
 
 
-def compress(pixels: np.ndarray, amount: int) -> np.ndarray:
+def jpeg(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Store an image as JPEG of quality 100 minus ``amount``, and read it again."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=100 - amount)
@@ -161,7 +160,7 @@ def nearest_outside(pixels: np.ndarray, rows: slice, columns: slice) -> np.ndarr
     return np.take_along_axis(np.stack(colors), nearest[None, :, :, None], axis=0)[0]
 
 
-def shuffle_tiles(pixels: np.ndarray, amount: int) -> np.ndarray:
+def shuffle(pixels: np.ndarray, amount: int) -> np.ndarray:
     """Cut an image into ``amount`` × ``amount`` square tiles and put them in a random order.
 
     Where the image's side is no multiple, a margin at the right and bottom stays as it is.
