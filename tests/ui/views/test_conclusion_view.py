@@ -122,7 +122,7 @@ def distance(maps, others):
 
 
 def test_texts_fit_the_network_shown(monkeypatch):
-    monkeypatch.setattr(conclusion_view, "show_experiment", lambda maps: None)
+    monkeypatch.setattr(conclusion_view, "show_measured", lambda _: None)
     with network_of(OfAFile()):
         page = open_page(view="conclusion")
         assert any("describes the ImageNet network" in text for text in captions(page))
