@@ -316,7 +316,7 @@ def test_the_number_of_forward_passes_is_read_from_the_footer():
     cache = SimpleNamespace(used_bytes=0, max_bytes=1)
     lock = SimpleNamespace(hold_count=1017)
     shared = SimpleNamespace(values=cache, drawn=cache, network_lock=lock)
-    assert phases.passes(" · ".join(["VGG Viz 0.1.0", *footer.cache_use(shared)])) == 1017
+    assert phases.passes(" · ".join(["VGG Viz 0.1.0", *footer.server_use(shared)])) == 1017
     assert phases.passes("VGG Viz 0.1.0") is None
 
 
