@@ -28,6 +28,7 @@ from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpe
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui import state
@@ -282,7 +283,8 @@ def test_scripts_of_top_patches_have_all_arguments(offered):
 
 def test_scripts_of_evidence_have_all_arguments(photograph):
     inputs = {"weights": "untrained", "image": photograph, "preprocessing": "caffe"}
-    predictions = SimpleNamespace(maps=SimpleNamespace(script_input=inputs))
+    network = SimpleNamespace(weights=UntrainedWeights())
+    predictions = SimpleNamespace(maps=SimpleNamespace(script_input=inputs, network=network))
     run = Predictions.evidence_run(predictions, "gradcam", ClassTarget(281, 3))
     script = write_script([run])
     assert_complete(script)
