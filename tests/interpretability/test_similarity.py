@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.support.thin import THIN, RandomWeights, noise, outcome
-from vgg_viz.interpretability.experiments.similarity import cosines, cosines_in_images
+from vgg_viz.interpretability.experiments.map_distance import cosines, cosines_in_images
 from vgg_viz.model.network import Network
 
 LAYER = THIN.conv_layer("block2_conv2")

@@ -1,14 +1,16 @@
-"""Distance of two images' or networks' feature maps, position by position.
+"""Cosines of channel vectors: of one with those of all positions, or of two images' or networks'.
 
-The formula is that of LPIPS without its learned weights: Zhang et al., "The Unreasonable
-Effectiveness of Deep Features as a Perceptual Metric" (2018), https://arxiv.org/abs/1801.03924.
+The formula of the distance is that of LPIPS without its learned weights: Zhang et al., "The
+Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (2018),
+https://arxiv.org/abs/1801.03924.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 
 
@@ -77,4 +79,31 @@ def distances_by_layer(
         yield len(found) / len(first.architecture.conv_layers)
         found.append(map_distance(maps, next(others)))
         yield len(found) / len(first.architecture.conv_layers)
+    return found
+
+
+def cosines(maps: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Compute the cosine of a vector with the channel vector at each position, float32 ``(h, w)``.
+
+    Maps are ``(channels, h, w)``, the vector is ``(channels,)``. At inactive positions it is 0.
+
+    >>> maps = np.array([[[3.0, 0.0, 1.0]], [[4.0, 0.0, 0.0]]])
+    >>> cosines(maps, np.array([1.0, 0.0])).round(2).tolist()
+    [[0.6000000238418579, 0.0, 1.0]]
+    """
+    products = np.tensordot(vector, maps, 1)
+    norms = np.linalg.norm(vector) * np.sqrt(np.einsum("chw,chw->hw", maps, maps))
+    cosine = np.zeros(maps.shape[1:], np.float32)
+    np.divide(products, norms, out=cosine, where=norms > 0, casting="same_kind")
+    return cosine
+
+
+def cosines_in_images(
+    network: Network, layer: ConvLayer, vector: np.ndarray, images: Sequence[np.ndarray]
+) -> Generator[float, None, list[np.ndarray]]:
+    """Compute the cosines at all positions of several images, RGB uint8 ``(224, 224, 3)``."""
+    found: list[np.ndarray] = []
+    for pixels in images:
+        found.append(cosines(network.feature_maps(pixels, layer.name), vector))
+        yield len(found) / len(images)
     return found

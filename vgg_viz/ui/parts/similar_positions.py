@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from vgg_viz.interpretability.experiments.similarity import cosines, cosines_in_images
+from vgg_viz.interpretability.experiments.map_distance import cosines, cosines_in_images
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch, crop_patch
 from vgg_viz.ui.parts import available_images, heatmap, patch_grids
 from vgg_viz.ui.parts.available_images import AvailableImage
