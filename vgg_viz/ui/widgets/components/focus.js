@@ -61,6 +61,7 @@ function keyOf(element) {
   return /st-key-\S+/.exec(classes)?.[0].replace(/-\d+$/, "");
 }
 
+// By the content, hidden or not: for the visible text, the browser would lay out the page first.
 function nameOf(element) {
-  return (element.ariaLabel ?? element.labels?.[0]?.innerText ?? element.innerText ?? "").trim();
+  return (element.ariaLabel ?? element.labels?.[0]?.textContent ?? element.textContent ?? "").trim();
 }
