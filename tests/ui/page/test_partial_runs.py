@@ -3,13 +3,14 @@
 from unittest.mock import Mock
 
 import pytest
+from streamlit.elements.widgets.file_uploader import FileUploaderSerde
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.common import WidgetMetadata
 
-from vgg_viz.ui.page.partial_runs import PART, narrowed
+from vgg_viz.ui.page.partial_runs import FILES, PART, narrowed
 
 VIEW, MOVES = "id of the view's fragment", "id of the part's fragment"
 VALUES = {"scale": "own", "maps@2": "64", "layer": "block3_conv3"}
@@ -68,6 +69,18 @@ def test_a_first_request_is_compared_with_what_the_server_holds(session):
     for change, fragment in (({"scale": "layer"}, MOVES), ({"layer": "block3_conv4"}, VIEW)):
         another = Mock(AppSession, _fragment_storage=session._fragment_storage, session_state=state)
         assert narrowed(another, request(**change)).rerun_script.fragment_id == fragment
+
+
+def test_uploaded_files_run_their_own_fragment_and_log_nothing(session, caplog):
+    uploader = FileUploaderSerde(accept_multiple_files=True)
+    session.session_state._new_widget_state.set_widget_metadata(
+        WidgetMetadata("$$ID-6a1c-upload", uploader.deserialize, uploader.serialize, FILES)
+    )
+    message = request(scale="layer")
+    files = message.rerun_script.widget_states.widgets.add(id="$$ID-6a1c-upload")
+    files.file_uploader_state_value.uploaded_file_info.add(file_id="1", name="cat.jpg")
+    assert fragment_run(session, message) == VIEW
+    assert not caplog.records
 
 
 def test_a_view_without_the_part_runs_what_is_asked_for(session):

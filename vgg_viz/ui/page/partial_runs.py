@@ -19,6 +19,8 @@ PART = "moves"  # key of the fragment with the grid
 # Fields whose controls in the sidebar no other control depends on.
 FIELDS = ("maps", "order", "scale", "colors")
 
+FILES = "file_uploader_state_value"
+
 # For each session, the last value that the browser sent for every widget, as a hash.
 _sent: WeakKeyDictionary[AppSession, dict[str, int]] = WeakKeyDictionary()
 
@@ -56,6 +58,8 @@ def changed_fields(session: AppSession, message: BackMsg) -> set[str]:
 
 def has_changed(state: SessionState, widget: WidgetState) -> bool:
     """Return whether a widget's value differs from the server's; True if that cannot be read."""
+    if widget.WhichOneof("value") == FILES:  # read only in a run; Streamlit logs a warning else
+        return True
     try:
         metadata = state._new_widget_state.widget_metadata[widget.id]
         value = metadata.deserializer(unpack_widget_state_value(widget))
