@@ -175,6 +175,15 @@ def test_switch_ablates_and_restores_the_chosen_map():
     assert read(link_of(page))["ablated"] == (5, 30)
 
 
+def test_ablated_maps_need_no_room_in_the_cache(monkeypatch):
+    cache = shared().values
+    cache.shrink_to(0)
+    monkeypatch.setattr(cache, "max_bytes", 10**6)  # less than the maps of a layer
+    page = open_page(**ABLATED)
+    assert not page.error
+    assert figures(page)
+
+
 def test_at_most_16_maps_are_ablated():
     several = ",".join(map(str, range(1, 17)))
     page = open_page(**MAPS, maps="4", channel="20", ablated=several)

@@ -151,14 +151,17 @@ class AblatedMaps:
         maps, (index, row, column) = self.maps, change.most_changed
         spec = AttributionSpec(change.layer, index + 1, row, column, maps.layer.name)
 
-        def begin() -> Generator[float | None, None, ValueDrop]:
-            values, indices = maps.values(), np.array(self.numbers) - 1
+        def measure(values: np.ndarray) -> Generator[float | None, None, ValueDrop]:
+            indices = np.array(self.numbers) - 1
             found = yield from attribute(maps.network, maps.picture.pixels, spec)
             drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
             contribution, after_relu = found.by_map[indices].sum(), change.largest[index]
             return ValueDrop(spec, found.value, float(contribution), drop, float(after_relu))
 
-        return maps.results.cached_in_slices(("value drop", self.key), begin)
+        # The maps come before the first slice: within one, they could not wait for the network.
+        return maps.results.cached_in_slices(
+            ("value drop", self.key), lambda: measure(maps.values())
+        )
 
 
 def trail_steps(change: MapChanges, numbers: Sequence[int]) -> dict[int, TrailStep]:
