@@ -27,6 +27,13 @@ def test_every_view_opens_from_its_link_without_a_notice(view):
     assert ("ImageNet ·" in texts(page)) == VIEWS[view].shows_network
 
 
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("compare", ["none", "picture"])
+def test_a_view_without_its_network_has_its_heading(view, compare):
+    page = open_page(view=view, network="absent", compare=compare)
+    assert heading(page)
+
+
 def test_only_the_maps_mosaic_follows_the_chosen_map():
     in_blocks = open_page(view="blocks", blocks="3", channel="5")
     in_maps = open_page(view="maps", layer=VGG19.block_ends[2].name, channel="5")

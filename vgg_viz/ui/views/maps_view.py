@@ -45,6 +45,8 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
         if mode.is_explained() and not compared:
             spec = map_tabs.choose_in_sidebar(layer)
     room = None if compared else make_room(layer)
+    if compared:
+        introduce(layer)
 
     def show_result(notice: DeltaGenerator) -> None:
         with fields:
@@ -53,7 +55,6 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
         maps = ablation_section.apply_earlier(maps, notice)
         shown = controls.shown_maps()
         if compared:
-            introduce(layer)
             comparison.show(maps, compared, shown.count, shown.order, st.container())
         elif room:
             show_maps(maps, room, shown, spec)
