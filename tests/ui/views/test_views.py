@@ -1,5 +1,7 @@
 """Tests of all views: links, controls, scales, color maps, every layer."""
 
+import re
+
 import pytest
 
 from tests.support.pages import (
@@ -14,6 +16,8 @@ from tests.support.pages import (
     widget,
 )
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.ui.parts import comparison
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.views import VIEWS
 
 
@@ -57,3 +61,28 @@ def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has():
     page = open_page(view="filters", scale="zero")
     assert shown(choose(page, "view", "maps"), "scale") == "own"
     assert shown(choose(page, "view", "filters"), "scale") == "zero"
+
+
+HOSTILE = "www.evil.example :red[x] **b**"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"view": "maps", "maps": "4", "channel": "2", "compare": "picture"},
+        {"view": "visualization", "maps": "4", "compare": "network"},
+        {"view": "maps", "maps": "4", "tab": "statistics"},
+        {"view": "maps", "maps": "4", "tab": "experiments", "experiment": "distance"},
+        {"view": "conclusion"},
+        {"view": "prediction", "compare": "picture"},
+    ],
+)
+def test_names_from_outside_are_no_markdown(monkeypatch, query):
+    monkeypatch.setattr(LayerMaps, "subject", HOSTILE)
+    monkeypatch.setattr(comparison, "headings", lambda _: (HOSTILE, HOSTILE))
+    monkeypatch.setattr(comparison, "network_name", lambda _: HOSTILE)
+    page = open_page(**query)
+    parts = [*page.markdown, *page.caption, *page.subheader, *page.info, *page.warning]
+    said = [part.value for part in parts]
+    assert any("evil" in text for text in said)
+    assert [text for text in said if re.search(r"www\.|(?<!\\):red\[|\*\*b\*\*", text)] == []

@@ -38,8 +38,8 @@ def show_statistics(maps: LayerMaps) -> None:
         st.markdown(layer_statistics(maps))
         show_histogram(maps)
     st.caption(
-        f"{maps.layer.title} · {maps.subject} · after ReLU · the count axis is logarithmic, so "
-        "that rare values show"
+        f"{maps.layer.title} · {text_blocks.escape(maps.subject)} · after ReLU · the count axis "
+        "is logarithmic, so that rare values show"
     )
 
 
@@ -138,10 +138,10 @@ def profiles_caption(maps: LayerMaps, profiles: Sequence[Profile] | None) -> str
     layers = (layer.name for layer in VGG19.conv_layers[::15])
     first, last = (f"{end} in {name}" for end, name in zip(ends, layers, strict=True))
     return text_blocks.caption(
-        f"All 16 conv layers · {maps.subject} · *Similarity*: largest correlation of a map with "
-        f"the image's brightness, {first}, {last} · *Distance*: mean of 2 (1 − cosine) from the "
-        "unchanged image's maps",
-        f"{maps.network.label} · {maps.picture.title} · all 16 conv layers",
+        f"All 16 conv layers · {text_blocks.escape(maps.subject)} · *Similarity*: largest "
+        f"correlation of a map with the image's brightness, {first}, {last} · *Distance*: mean of "
+        "2 (1 − cosine) from the unchanged image's maps",
+        text_blocks.escape(f"{maps.network.label} · {maps.picture.title} · all 16 conv layers"),
     )
 
 

@@ -195,7 +195,7 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
         columns, INSPECTORS, HALVES, headings(sides), sides, strict=True
     ):
         with column, side.results.holding():
-            st.markdown(f"**{heading}**")
+            st.markdown(f"**{text_blocks.escape_marks(heading)}**")
             first = half == FIRST
             values.append(
                 inspector.show(side, chosen, plain, name, shown, half, offers_filter=first)
@@ -208,9 +208,10 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
 
 def choose_side(names: Sequence[str]) -> int:
     """Show buttons that choose the side that the tabs below show; return its index."""
+    labels = dict(zip(HALVES, map(text_blocks.escape_marks, names), strict=True))
     st.segmented_control(
         "The tabs below show",
         required=True,
-        **state.bind_options("half", dict(zip(HALVES, names, strict=True))),
+        **state.bind_options("half", labels),
     )
     return list(HALVES).index(state.choice("half", HALVES))

@@ -107,7 +107,7 @@ def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
     )
     values = np.nan_to_num(distance.distances)
     if not values.any():
-        st.caption(caption)
+        st.caption(text_blocks.escape_marks(caption))
         text_blocks.note("The maps are equal in this layer.")
         return
     heatmap.show(maps, values, maps.layer.name, (NAME, other.key), caption, "Distance in")

@@ -14,7 +14,7 @@ from vgg_viz.fields import SHOWN_AS
 from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.widgets import controls, grid
+from vgg_viz.ui.widgets import controls, grid, text_blocks
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
@@ -128,6 +128,6 @@ def show(
     for column, each in zip(columns, grids, strict=True):
         name = f"{prefix}-{each.name}"
         with column:
-            st.subheader(each.heading)
+            st.subheader(text_blocks.escape_marks(each.heading))
             placement = grid.Placement(name, partial(on_pick, name), width=WIDTH, follows=follows)
             grid.show(results, each, placement)

@@ -223,7 +223,7 @@ def room(*, two: bool) -> tuple[Sequence[DeltaGenerator], DeltaGenerator, Sequen
 def show_grid(results: Results, tiles: ColorGrid, name: str, heading: str) -> None:
     """Show the grid of a network's channels, under the network's name if there are two."""
     if heading:
-        st.subheader(heading)
+        st.subheader(text_blocks.escape_marks(heading))
     width = HALF if heading else grid.PAGE_WIDTH
     grid.show(results, tiles, Placement(name, inspector.select_map, width=width))
 

@@ -51,7 +51,7 @@ def show(notice: DeltaGenerator) -> None:
         with container:
             show_block(maps, count, order, channel, appearance, abreast=abreast)
     if abreast:
-        st.caption(f"{network.label} · {chosen.title}")
+        st.caption(text_blocks.escape(f"{network.label} · {chosen.title}"))
 
 
 def show_block(
