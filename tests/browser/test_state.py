@@ -132,7 +132,7 @@ MORE_ACTIONS = {
         {"beside": True},
     ),
     "list of numbers": (
-        "view=maps&maps=4&channel=2",
+        "view=maps&maps=4&channel=2&tab=ablation",
         fill("Ablated maps", "17, 4", "textbox"),
         {"ablated": (4, 17)},
     ),
