@@ -38,7 +38,7 @@ CHANNEL_GRIDS = ("channel-patches", "channel-patches-other")
 HALF = 560  # CSS pixels: width of one of two grids side by side
 PANEL = 400  # CSS pixels: width of the panel beside the grid
 COLUMNS = 3  # of a channel's top patches
-PULSE_SECONDS = 0.5  # until the browser asks for the patches of further images
+PULSE_SECONDS = 1.0  # until the browser asks for the patches of further images
 HINT = (
     f"Click a tile to see the {MOST_PATCHES} top patches of its channel here, with value, image "
     "and position."
