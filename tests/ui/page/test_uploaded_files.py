@@ -125,8 +125,9 @@ def test_a_server_holds_little_of_many_files_and_nothing_of_a_page_that_was_left
 
 async def visit(address: str) -> None:
     """Upload a picture, which is read, and ten large files under ids that the page has made up."""
-    async with Page(address, "view=architecture&picture=own") as page:
+    async with Page(address, "view=blocks") as page:
         await page.open()
+        await page.set("picture", "Your own")
         await page.upload("own-upload-picture-0", "photo.jpg", photo("red", "JPEG"))
         token = page._http.cookies[XSRF_COOKIE]
         for _ in range(10):
