@@ -359,6 +359,8 @@ def test_the_built_in_tour_is_about_ten_steps_with_questions_and_shows_every_vie
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))
     assert {step.page["view"] for step in tour.steps} == set(VIEWS)
     assert any(step.page.get("compare") == "network" for step in tour.steps)
+    assert any("change" in step.page for step in tour.steps)
+    assert any("NETWORK=my_model.keras" in step.words.text for step in tour.steps)
     for step in tour.steps:
         # The button says *Answer* where the step asks, whatever network is shown.
         if step.page["view"] == "visualization" and step.untrained:

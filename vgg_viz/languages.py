@@ -22,6 +22,10 @@ class PanelWords:
 
     start: str
     leave: str
+    # Of lecture mode, whose buttons are then in the panel.
+    controls: str
+    close_controls: str
+    leave_lecture: str
     step: str
     back: str
     next: str
@@ -42,6 +46,9 @@ class PanelWords:
 ENGLISH = PanelWords(
     start="Tour",
     leave="Leave tour",
+    controls="Controls",
+    close_controls="Close controls",
+    leave_lecture="Leave",
     step="{number} of {count}",
     back="Back",
     next="Next",
@@ -61,6 +68,9 @@ ENGLISH = PanelWords(
 PERSIAN = PanelWords(
     start="تور راهنما",
     leave="ترک تور",
+    controls="تنظیمات",
+    close_controls="بستن تنظیمات",
+    leave_lecture="خروج",
     step="{number} از {count}",
     back="قبلی",
     next="بعدی",

@@ -152,7 +152,7 @@ def test_esc_closes_what_is_open_first(open_page):
     expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
 
 
-@pytest.mark.parametrize("query", ["view=maps&maps=64", "view=filters", "tour=4", "tour=14"])
+@pytest.mark.parametrize("query", ["view=maps&maps=64", "view=filters", "tour=4", "tour=13"])
 @pytest.mark.parametrize("width", cases({"1100": 1100}, {"1920": 1920}))
 def test_nothing_lies_over_a_lectures_words(visit, query, width):
     size = {"width": width, "height": 720}

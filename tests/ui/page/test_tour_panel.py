@@ -219,6 +219,16 @@ def test_a_hosts_tour_is_shown_in_its_language(hosts_tour):
     assert_at(page, 1)
 
 
+def test_in_a_lecture_the_panels_buttons_have_the_tours_language(hosts_tour):
+    page = open_page(tour="2", tour_name="persian", lecture="true")
+    assert (labels(page)["lecture-menu"], labels(page)["lecture-switch"]) == ("تنظیمات", "خروج")
+    press(page, "lecture-menu")
+    assert labels(page)["lecture-menu"] == "بستن تنظیمات"
+    press(page, "tour-leave")
+    assert labels(page)["lecture-menu"] == "Close controls"
+    assert labels(page)["lecture-switch"] == "Leave"
+
+
 def test_the_menu_goes_to_any_step_and_tour(hosts_tour):
     page = open_page(tour="2")
     choose(page, "tour-other", True)

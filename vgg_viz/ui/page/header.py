@@ -64,16 +64,18 @@ def tools() -> None:
 
 def lecture_buttons() -> None:
     """Show buttons that turn lecture mode on or off, and there open or close the controls."""
-    on = mode.in_lecture()
+    on, words = mode.in_lecture(), tour_panel.button_words()
     if on:
         st.button(
-            "Close controls" if mode.controls_are_open() else "Controls",
+            words.close_controls if mode.controls_are_open() else words.controls,
             key="lecture-menu",
             icon=":material/tune:",
             shortcut=shortcut("lecture-menu"),
             on_click=mode.toggle_controls,
         )
-    label, icon = ("Leave", "close_fullscreen") if on else ("Lecture mode", "present_to_all")
+    label, icon = (
+        (words.leave_lecture, "close_fullscreen") if on else ("Lecture mode", "present_to_all")
+    )
     st.button(
         label,
         key="lecture-switch",

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vgg_viz import links
 from vgg_viz.export.plain_text import leftward
 from vgg_viz.fields import LAYERS
-from vgg_viz.languages import is_leftward, words_in
+from vgg_viz.languages import PanelWords, is_leftward, words_in
 from vgg_viz.tour_list import first_in, offered
 from vgg_viz.tours import Step, StepText, Tour, text_for
 from vgg_viz.ui.page import tour_menu
@@ -41,6 +41,12 @@ def switch() -> None:
             icon=":material/close:",
             on_click=tour_steps.leave,
         )
+
+
+def button_words() -> PanelWords:
+    """Return the words of the buttons in the language of the current tour, or in English."""
+    current = tour_steps.current_step()
+    return words_in(current[0].language if current else "en")
 
 
 @contextmanager
