@@ -76,10 +76,21 @@ def _named_files(setting: str) -> Iterator[tuple[str, Path]]:
         path = expanded(text if equals else part)
         if path is None:
             continue
-        # A SavedModel is a folder; it is refused by its name, rather than read as an empty folder.
-        if not path.is_dir() or (path / "saved_model.pb").exists():
+        try:
+            files = _files_in(path)
+        except OSError:  # of a folder that may not be read; the page then says so of its name
+            files = [path]
+        if files == [path]:
             yield name if equals else name_of(path.name), path
             continue
-        for file in sorted(path.iterdir()):
-            if file.suffix in ENDINGS and file.is_file():
+        for file in files:
+            if file.suffix in ENDINGS and not file.name.startswith(".") and file.is_file():
                 yield name_of(file.name), file
+
+
+def _files_in(path: Path) -> list[Path]:
+    """Return the files of a folder in order, or the path itself if it is a network."""
+    # A SavedModel is a folder; it is refused by its name, rather than read as an empty folder.
+    if not path.is_dir() or (path / "saved_model.pb").exists():
+        return [path]
+    return sorted(path.iterdir())
