@@ -26,6 +26,8 @@ EYE = "view=maps&layer=block3_conv4&channel=6&row=29&column=40"
 
 def scroll_to(selector: str, page: Page) -> None:
     """Bring an element to the top of the window, below Streamlit's header."""
+    for grid in page.locator(".grid canvas").all():
+        grid.and_(page.locator("[data-shown]")).wait_for()
     page.locator(selector).first.evaluate(
         "element => { element.style.scrollMarginTop = '100px'; element.scrollIntoView(); }"
     )
