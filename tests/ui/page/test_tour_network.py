@@ -22,7 +22,9 @@ from vgg_viz.links import read
 from vgg_viz.ui.state import values
 
 STEPS = tour_list.built_in().steps
-EDGES, TRAINING = 4, 15  # steps that have words of their own for the untrained network
+# Numbers of steps that have words of their own for the untrained network.
+EDGES = 4
+TRAINING = next(number for number, step in enumerate(STEPS, 1) if "training" in step.title)
 
 
 def words(page):
