@@ -9,7 +9,7 @@ AT_REST = """() => document.querySelector("h2")
     && !document.querySelector('[data-testid="stSkeleton"]')
     && document.querySelector('[data-test-script-state="notRunning"]')
     && !document.querySelector('[data-stale="true"]')
-    && !document.querySelector(".st-key-patches-pulse")
+    && !document.querySelector(".st-key-patches-pulse, .st-key-conclusion-pulse")
     && !document.querySelector("[data-testid=stMain][style*=overflow-anchor]")  // scrolls back
     && [...document.images].every((image) => image.complete && image.naturalWidth)"""
 # The sidebar's own button is there only while the pointer is near.
