@@ -234,6 +234,7 @@ def test_filters_of_a_file_damaged_and_replaced_meanwhile(
     named.write_bytes(content)
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
     page = open_page(network="ImageNet", view="Filters", layer="2 · block1_conv2")
+    assert not has_notice(page, tmp_path), [text.value for text in page.text]
     assert "block1_conv2 · weights of mine.h5" in texts(page)
     named.write_bytes(hollow[:-1000])
     choose(page, "layer", "block3_conv1")

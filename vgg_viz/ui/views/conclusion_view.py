@@ -116,7 +116,7 @@ def show_measured(maps: LayerMaps) -> None:
     profiles = overview.profiles if overview else None
     change, pair = experiment(maps)
     found = map_distances.distances_soon(*pair)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="links-experiment"):
+    with st.container(horizontal=True, key="links-experiment"):
         st.markdown("### All 16 layers, and one experiment", width="content")
         if not mode.is_explained():
             label = "Open this experiment"
