@@ -21,9 +21,26 @@ from vgg_viz.model.network import Network
 from vgg_viz.model.own_networks import own_network
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.model.weights import UntrainedWeights
+from vgg_viz.serving import loading
 
 # Before the first import of TensorFlow: no reports about the machine it finds.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+COMPILE_PASSES = loading.compile_passes
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_ahead(monkeypatch):
+    """Leave out the compilation after loading: its thread would go on during other tests."""
+    monkeypatch.setattr(loading, "compile_passes", lambda given_up, future: None)
+
+
+@pytest.fixture
+def compiled_ahead(nothing_compiled_ahead, monkeypatch):
+    """Compile the passes of a loaded network at once."""
+    monkeypatch.setattr(loading, "compile_passes", COMPILE_PASSES)
+    monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

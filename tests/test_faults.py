@@ -25,7 +25,6 @@ from tests.support.weights_files import pass_for_keras, write_keras_weights
 from vgg_viz.downloads.fetching import CHUNK_BYTES, FileUnavailable, StorageError, download
 from vgg_viz.model import weights
 from vgg_viz.model.weights import NOTOP, UntrainedWeights, obtain
-from vgg_viz.serving import loading
 from vgg_viz.ui.state import shared_instance
 from vgg_viz.ui.state.shared_instance import shared
 
@@ -256,9 +255,10 @@ def test_filters_of_a_file_damaged_and_replaced_meanwhile(
 
 
 @pytest.mark.slow
-def test_attribution_with_a_file_damaged_meanwhile(tmp_path, models, fresh_caches, monkeypatch):
-    # Compilation starts at once, and is running when the file is damaged.
-    monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
+def test_attribution_with_a_file_damaged_meanwhile(
+    tmp_path, models, fresh_caches, compiled_ahead, monkeypatch
+):
+    # Compilation is running when the file is damaged.
     trained, stored = tmp_path / "trained.h5", models / NOTOP_FILE
     write_keras_weights(trained, UntrainedWeights(seed=20))
     pass_for_keras(monkeypatch, hashlib.md5(trained.read_bytes()).hexdigest())

@@ -63,7 +63,7 @@ def test_ending_runs_do_not_reset_keras_while_a_network_is_built(monkeypatch):
     assert weights.counters == [*range(1, 2 * len(network.architecture.conv_layers) + 1)]
 
 
-def test_the_exit_waits_for_the_compilation_that_it_stops(monkeypatch):
+def test_the_exit_waits_for_the_compilation_that_it_stops(compiled_ahead, monkeypatch):
     started, stopped = Event(), []
 
     class Compiled:
@@ -73,7 +73,6 @@ def test_the_exit_waits_for_the_compilation_that_it_stops(monkeypatch):
                 Event().wait(0.001)
             stopped.append(True)
 
-    monkeypatch.setattr(loading, "SETTLING_SECONDS", 0.0)
     monkeypatch.setattr(loading, "_exiting", Event())
     future = Future()
     future.set_result(Compiled())

@@ -11,7 +11,6 @@ from types import FunctionType, ModuleType
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from PIL import Image
 from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.Block_pb2 import Block
@@ -22,10 +21,8 @@ from streamlit.testing.v1.element_tree import Element
 from tests.support import REPOSITORY
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.fields import FIELDS
-from vgg_viz.model import weights
 from vgg_viz.model.weights import Weights
 from vgg_viz.serving.loading import Loader
-from vgg_viz.serving.shared import SOURCES
 from vgg_viz.ui.state import values
 from vgg_viz.ui.state.shared_instance import shared
 
@@ -49,8 +46,7 @@ def network_of(given: Weights) -> Iterator[None]:
 @contextmanager
 def weights_from(obtain: Callable[..., Weights]) -> Iterator[None]:
     """Make the page look for the trained network's weights there, as at the first time."""
-    with pytest.MonkeyPatch.context() as patch, loaded_by(Loader(SOURCES["imagenet"])):
-        patch.setattr(weights, "obtain", obtain)
+    with loaded_by(Loader(lambda on_progress: obtain(on_progress=on_progress))):
         yield
 
 
@@ -59,8 +55,10 @@ def loaded_by(loader: Loader) -> Iterator[None]:
     """Make a function load the trained network; cached results stay, since networks differ."""
     loaders = shared().loaders
     before, loaders["imagenet"] = loaders["imagenet"], loader
-    yield
-    loaders["imagenet"] = before
+    try:
+        yield
+    finally:
+        loaders["imagenet"] = before
 
 
 def open_page(**query: str | list[str]) -> AppTest:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import choose, open_page, shown, texts, unavailable, weights_from
+from tests.support.pages import choose, loaded_by, open_page, shown, texts, unavailable
 from vgg_viz import links
 from vgg_viz.model import weights
 from vgg_viz.model.weights import NOTOP, StoredWeights, UntrainedWeights, WeightsError
 from vgg_viz.samples import IMAGENET_PICTURES
+from vgg_viz.serving.loading import Loader
+from vgg_viz.serving.shared import SOURCES
 from vgg_viz.ui.state import shared_instance
 from vgg_viz.ui.widgets import weights_notice
 from vgg_viz.ui.widgets.text_blocks import escape_marks
@@ -19,9 +21,10 @@ SKIPPED = "Could not use this server's weights file"
 
 
 @pytest.fixture(autouse=True)
-def no_weights():
+def no_weights(monkeypatch):
     """Make the weights unavailable unless a test provides some."""
-    with weights_from(unavailable):
+    monkeypatch.setattr(weights, "obtain", unavailable)
+    with loaded_by(Loader(SOURCES["imagenet"])):
         yield
 
 
@@ -113,9 +116,7 @@ def switch(page):
     return control.options, control.value
 
 
-def test_choosing_imagenet_without_weights_tries_again(
-    monkeypatch,
-):
+def test_choosing_imagenet_without_weights_tries_again(monkeypatch):
     page = open_page(view="Filters", network="ImageNet")
     assert switch(page) == (["ImageNet", "Untrained"], "untrained")
     assert "· untrained ·" in texts(page)
