@@ -255,7 +255,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(original, tmp_path):
 def test_members_outside_the_archive_are_not_written(original, tmp_path):
     path = tmp_path / "inside" / "mine.keras"
     path.parent.mkdir()
-    path.write_bytes(pack({"../outside": b"x", "/tmp/outside": b"x", **original}))
+    path.write_bytes(pack({"../outside": b"x", f"{tmp_path}/outside": b"x", **original}))
     open_network(path)
     assert [found.name for found in tmp_path.rglob("*")] == ["inside", "mine.keras"]
 
