@@ -10,11 +10,7 @@ from tests.support.offline import isolate
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.server import running_app
 from tests.support.thin import THIN, RandomWeights
-from tests.support.weights_files import (
-    ReferenceWeights,
-    write_full_weights,
-    write_hollow_weights,
-)
+from tests.support.weights_files import ReferenceWeights, write_full_weights, write_hollow_weights
 from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.network import Network

@@ -31,10 +31,7 @@ HTML = {
 # File operations in vgg_viz/ui, by module.
 UI_FILES = {
     # The package's own folder, and names of files that are written in the source.
-    "ui/page/style.py": {
-        "Path(__file__)",
-        "(FOLDER / f'{name}.css').read_text(encoding='utf-8')",
-    },
+    "ui/page/style.py": {"Path(__file__)", "(FOLDER / f'{name}.css').read_text(encoding='utf-8')"},
     "ui/widgets/components/__init__.py": {
         "Path(__file__)",
         "(FOLDER / f'{name}.{kind}').read_text(encoding='utf-8')",

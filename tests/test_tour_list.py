@@ -39,12 +39,7 @@ def test_the_pages_own_tours_come_first(folder):
 def test_links_name_the_hosts_tours_by_their_files(folder):
     for name in ("edges", "گشت", "a<b", "walkthrough"):
         (folder / f"{name}.toml").write_text(tour(name))
-    assert hosts() == {
-        "edges": "edges",
-        "گشت": "گشت",
-        "ab": "a<b",
-        "walkthrough 2": "walkthrough",
-    }
+    assert hosts() == {"edges": "edges", "گشت": "گشت", "ab": "a<b", "walkthrough 2": "walkthrough"}
     assert [FIELDS["tour_name"].read([name]) for name in hosts()] == list(hosts())
 
 

@@ -230,10 +230,7 @@ WRONG_FILES = [
     ("Line 6 of the tour: expected no control characters, got U+001B", TITLE + f"{STEP}\x1b"),
     ("of the tour: expected no control characters, got U+000D", TITLE + STEP + "#\r"),
     ("of the tour: expected no control characters, got U+D800", TITLE + STEP + "#\ud800"),
-    (
-        "Line 2 of the tour: expected TOML, got an error (Invalid value: texts",
-        "#\ntitle = x",
-    ),
+    ("Line 2 of the tour: expected TOML, got an error (Invalid value: texts", "#\ntitle = x"),
     ("Line 3 of the tour: expected TOML", TITLE + "[[step]]\ntitle\n"),
     ("Line 4 of the tour: expected TOML, got an error (Untermin", TITLE + 'x = """\na\nb\n'),
     ("Line 2 of the tour: expected TOML, got an error (Invalid value)", TITLE + "step = [\n"),

@@ -38,11 +38,7 @@ SAMPLES = tuple(
             "An espresso in a red cup on a red saucer, with a spoon, on a wooden table",
         ),
         ("hopper.jpg", "Grace Hopper", "Grace Hopper in US Navy uniform and cap before a flag"),
-        (
-            "retina.jpg",
-            "Retina",
-            "The back of an eye: an orange disc with branching blood vessels",
-        ),
+        ("retina.jpg", "Retina", "The back of an eye: an orange disc with branching blood vessels"),
         ("bricks.jpg", "Bricks", "Long gray bricks in upright rows, with pale joints"),
         (
             "test-pattern.png",

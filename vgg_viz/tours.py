@@ -52,12 +52,7 @@ TOUR_KEYS = ("title", "language", "step")
 TEXT_KEYS = ("text", "question", "answer", "outlined")
 STEP_KEYS = ("title", "chapter", "page", "network", *TEXT_KEYS, "untrained")
 # Field with the number of maps or filters that a view shows, the first ones.
-COUNTS = {
-    "filters": "filters",
-    "maps": "maps",
-    "visualization": "maps",
-    "blocks": "block_maps",
-}
+COUNTS = {"filters": "filters", "maps": "maps", "visualization": "maps", "blocks": "block_maps"}
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # Fields that must be within the layer: limited to it, they would mean another map or position.
 LAYER_FIELDS = ("channel", "row", "column", "filter_page", "channel_page")

@@ -65,10 +65,7 @@ VIEWS: Mapping[str, View] = by_name(
         "visualization",
         "Feature visualization",
         "*top patches*, which activate a channel most, and *optimized images*, which maximize it",
-        (
-            Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"),
-            OLAH,
-        ),
+        (Paper("Zeiler and Fergus 2013", "https://arxiv.org/abs/1311.2901"), OLAH),
         old=("excites", "What excites it"),
         shows_layer=True,
         picture_if={"examples": "optimized", "paste": True},

@@ -221,11 +221,7 @@ def work_of(spec: AttributionSpec, network: Network) -> Generator[float, None, A
 
 
 def attributed(
-    shared: Shared,
-    spec: AttributionSpec,
-    network: Network,
-    key: Hashable = None,
-    run: Run = NO_RUN,
+    shared: Shared, spec: AttributionSpec, network: Network, key: Hashable = None, run: Run = NO_RUN
 ) -> Attribution:
     """Return the attribution, computed anew unless it has a key."""
     work = partial(work_of, spec, network)

@@ -60,10 +60,7 @@ def curves(network: Network, layer_name: str, effort: Effort) -> Row:
         )
 
     row = job(
-        f"response curves of {layer_name}, rotated by 21 amounts",
-        begin,
-        CURVES[layer_name],
-        effort,
+        f"response curves of {layer_name}, rotated by 21 amounts", begin, CURVES[layer_name], effort
     )
     return replace(
         row,

@@ -85,12 +85,7 @@ MOVES = [
         shown_in("maps-mosaic", ".tip", "textContent"),
         0.034,  # two frames of the screen
     ),
-    Move(
-        "Scale clicked to the other grid shown",
-        [OTHER_SCALE],
-        "shownGrid()",
-        CONTROL_SECONDS,
-    ),
+    Move("Scale clicked to the other grid shown", [OTHER_SCALE], "shownGrid()", CONTROL_SECONDS),
     Move(
         "arrow key on the slider to the other grid shown, 63 and 64 tiles",
         [

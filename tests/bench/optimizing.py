@@ -12,16 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tests.bench.measure import (
-    Effort,
-    NotRun,
-    Row,
-    attempt,
-    bounded,
-    duration,
-    durations,
-    middle,
-)
+from tests.bench.measure import Effort, NotRun, Row, attempt, bounded, duration, durations, middle
 from tests.bench.predicting import STATUS, watching_memory
 from tests.support import REPOSITORY
 from vgg_viz.interpretability.feature_visualization.optimization import (
@@ -153,10 +144,7 @@ def shared_without_store() -> Shared:
     """Return shared state that saves no optimized images to disk."""
     shared = Shared(limit=None)
     shared.optimization_worker = OptimizationWorker(
-        shared.values,
-        shared.network_lock,
-        shared.make_room,
-        shared.memory.tidy,
+        shared.values, shared.network_lock, shared.make_room, shared.memory.tidy
     )
     shared.optimization_worker._store_of = lambda weights: None
     return shared

@@ -131,11 +131,7 @@ def adversarial(dense: DenseWeights, effort: Effort) -> Row:
 
 
 def limited(
-    what: str,
-    keras: Callable[[], object],
-    ours: Callable[[], object],
-    effort: Effort,
-    most: float,
+    what: str, keras: Callable[[], object], ours: Callable[[], object], effort: Effort, most: float
 ) -> Row:
     """Return the row of a time bound of ``most`` seconds, with Keras as the baseline."""
     for run in (keras, ours):

@@ -12,13 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support import REPOSITORY
 from tests.support.class_lists import host_list
-from tests.support.file_server import (
-    FileServer,
-    pause_halfway,
-    send_other_bytes,
-    send_range,
-    serve,
-)
+from tests.support.file_server import FileServer, pause_halfway, send_other_bytes, send_range, serve
 from tests.support.reading import settle
 from tests.support.server import running_app
 from tests.support.weights_files import (

@@ -50,10 +50,7 @@ def test_the_description_names_axes_numbers_and_texts():
                     "texts": {"name": ["猫", "b"], "against": [5, None]},
                 }
             },
-            "arrays": {
-                "maps": "map 2 × row 7 × column 7, float32",
-                "maps_class": "map 2, int64",
-            },
+            "arrays": {"maps": "map 2 × row 7 × column 7, float32", "maps_class": "map 2, int64"},
         }
 
 

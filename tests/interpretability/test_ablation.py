@@ -28,10 +28,7 @@ def without_filters(weights, layer_name, numbers):
     return Changed(weights, {layer_name: zeroed})
 
 
-@pytest.mark.parametrize(
-    ("name", "numbers"),
-    [("block1_conv2", [1, 4]), ("block5_conv3", [3])],
-)
+@pytest.mark.parametrize(("name", "numbers"), [("block1_conv2", [1, 4]), ("block5_conv3", [3])])
 def test_later_maps_match_a_network_without_the_filters(name, numbers, thin_network):
     layer, pixels = THIN.conv_layer(name), noise(48)
     without = Network(without_filters(RandomWeights(THIN), name, numbers), THIN)

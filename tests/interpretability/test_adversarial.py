@@ -15,10 +15,7 @@ from tests.support.truth import CheapDense
 from vgg_viz.image_io.images import read_image
 from vgg_viz.image_io.input_image import PictureOptions
 from vgg_viz.interpretability.class_evidence import evidence
-from vgg_viz.interpretability.class_evidence.pixel_gradient import (
-    pixel_attribution,
-    pixel_gradient,
-)
+from vgg_viz.interpretability.class_evidence.pixel_gradient import pixel_attribution, pixel_gradient
 from vgg_viz.interpretability.experiments import adversarial
 from vgg_viz.interpretability.experiments.adversarial import adversarial_example, magnified, toward
 from vgg_viz.interpretability.experiments.image_changes import with_pixels

@@ -109,8 +109,7 @@ def test_max_pooling_passes_the_gradient_to_the_first_of_equal_values(gray, thin
 
 
 @pytest.mark.parametrize(
-    ("back_to", "preprocessing"),
-    [("input", "rgb"), ("block2_conv2", "caffe")],
+    ("back_to", "preprocessing"), [("input", "rgb"), ("block2_conv2", "caffe")]
 )
 def test_each_level_of_integrated_gradients_matches_numpy(
     back_to, preprocessing, thin_network, pixels, without_convergence

@@ -9,13 +9,7 @@ from tests.support.class_lists import entry, keras_list, pass_for_keras_list
 from tests.support.file_server import serve
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.model import class_names
-from vgg_viz.model.class_names import (
-    CLASS_INDEX,
-    MAX_BYTES,
-    NUMBERED,
-    ClassNames,
-    from_text,
-)
+from vgg_viz.model.class_names import CLASS_INDEX, MAX_BYTES, NUMBERED, ClassNames, from_text
 
 EXPECTED_IDS = tuple(entry(index)[0] for index in range(1000))
 EXPECTED_NAMES = tuple(entry(index)[1].replace("_", " ") for index in range(1000))

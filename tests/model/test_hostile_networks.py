@@ -188,10 +188,7 @@ DAMAGES = {
         replaced(KERNEL, np.full((3, 3, 3, 4), np.nan)),
         "expected finite numbers in the kernel of block1_conv1, got 108 of 108",
     ),
-    "text": (
-        replaced(BIAS, np.full(4, b"text")),
-        r"expected floating-point numbers, got \|S4",
-    ),
+    "text": (replaced(BIAS, np.full(4, b"text")), r"expected floating-point numbers, got \|S4"),
     "no layers": (
         in_weights(lambda file: file.clear()),
         "expected arrays in one of Keras' HDF5 layouts, got none",

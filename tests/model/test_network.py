@@ -11,12 +11,7 @@ from tests.support.maps import BiasedWeights, zeros_vgg19
 from tests.support.numpy_network import NumpyNetwork
 from tests.support.thin import RandomWeights, noise
 from vgg_viz.model.architecture import VGG19, Architecture
-from vgg_viz.model.network import (
-    Network,
-    color_images,
-    network_input,
-    tiles_first,
-)
+from vgg_viz.model.network import Network, color_images, network_input, tiles_first
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 
 TINY = Architecture("Tiny", blocks=((1, 2), (1, 3)), dense=(), input_side=8)

@@ -68,10 +68,7 @@ def in_old_keras(*layers):
         arguments = layer.pop("arguments", {})
         records.append(layer | {"inbound_nodes": [[[before, 0, 0, arguments]]]})
     settings = {"layers": records, "input_layers": [["input", 0, 0]]}
-    return {
-        "class_name": "Functional",
-        "config": settings | {"output_layers": [[names[-1], 0, 0]]},
-    }
+    return {"class_name": "Functional", "config": settings | {"output_layers": [[names[-1], 0, 0]]}}
 
 
 def operation(function, **arguments):

@@ -183,10 +183,7 @@ KERAS_ARCHIVE = file.getvalue()
         (name_arrays("W_1:0"), "a bias of 64, got 3 × 3 × 64 × 64$"),
         (name_arrays("b_1:0", "W_1:0"), "to hold a kernel of .*, got 64 and 3 × 3 × 64 × 64$"),
         (put(BIAS, np.zeros(32)), "a bias of 64, got 3 × 3 × 3 × 64 and 32$"),
-        (
-            lambda file: file.attrs.pop("layer_names"),
-            "attribute layer_names of Keras' HDF5 lay",
-        ),
+        (lambda file: file.attrs.pop("layer_names"), "attribute layer_names of Keras' HDF5 lay"),
         (lambda file: file["block4_conv1"].attrs.pop("weight_names"), "the attribute weight_names"),
         (lambda file: file.pop("block5_conv4"), "got: .*block5_conv4"),
         (put("block5_conv4", 1.0), "expected the attribute weight_names"),
@@ -551,10 +548,7 @@ def test_missing_disk_space_is_reported_before_any_request(
             fetch_full()
     assert raised.value.attempts == tuple(
         f"Could not store {FULL_FILE} (2 MB) in the server's {folder} MB are free."
-        for folder in (
-            "temporary folder, where only 2",
-            "folder $KERAS_HOME/models, where only 1",
-        )
+        for folder in ("temporary folder, where only 2", "folder $KERAS_HOME/models, where only 1")
     )
     assert raised.value.attempts[0] == offered.description
     assert server.requests == []

@@ -5,13 +5,7 @@ from threading import Event
 
 import pytest
 
-from tests.support.threads import (
-    PATIENCE_SECONDS,
-    Computation,
-    Queue,
-    SupersededError,
-    never_pause,
-)
+from tests.support.threads import PATIENCE_SECONDS, Computation, Queue, SupersededError, never_pause
 from vgg_viz.serving.locks import FairLock
 
 

@@ -134,9 +134,7 @@ def are_finished(progress, spec, channels):
 def test_thirty_viewers_share_one_optimization(create_worker, threads):
     workshop, channels, memory = Workshop(), (3, 1, 7, 64, 5, 6), []
     worker = create_worker(
-        workshop,
-        make_room=lambda: memory.append("checked"),
-        tidy=lambda: memory.append("tidied"),
+        workshop, make_room=lambda: memory.append("checked"), tidy=lambda: memory.append("tidied")
     )
     assert worker.progress(EDGES, channels).images == {}  # which starts no work
     assert worker._thread is None

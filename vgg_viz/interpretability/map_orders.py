@@ -14,16 +14,12 @@ ORDERS: Mapping[str, Option] = by_name(
     Option("maximum", "Maximum", "the largest maximum first"),
     Option("variance", "Variance", "the largest variance first"),
     Option(
-        "active",
-        "Share of active positions",
-        "the largest share of positions above zero first",
+        "active", "Share of active positions", "the largest share of positions above zero first"
     ),
 )
 PAIR_ORDERS: Mapping[str, Option] = {
     **ORDERS,
     DIFFERENCE: Option(
-        DIFFERENCE,
-        "Difference",
-        "the largest mean difference between both sides first",
+        DIFFERENCE, "Difference", "the largest mean difference between both sides first"
     ),
 }

@@ -12,12 +12,7 @@ from vgg_viz.interpretability.experiments.responses import LayerResponses
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.ui.parts import (
-    grating_chart,
-    occlusion_map,
-    response_curves,
-    similar_positions,
-)
+from vgg_viz.ui.parts import grating_chart, occlusion_map, response_curves, similar_positions
 from vgg_viz.ui.parts.charts import LinePoint, line_plot
 from vgg_viz.ui.state.selection import Selection
 from vgg_viz.ui.widgets import export_menu

@@ -31,11 +31,7 @@ from tests.support.truth import number
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, paste_image
-from vgg_viz.interpretability.feature_visualization.top_patches import (
-    Peaks,
-    TopPatch,
-    crop_patch,
-)
+from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, TopPatch, crop_patch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pages import (
-    captions,
-    choose,
-    network_of,
-    open_page,
-    payloads,
-    texts,
-    unpacked,
-)
+from tests.support.pages import captions, choose, network_of, open_page, payloads, texts, unpacked
 from tests.support.truth import COMPARED, Truth
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.export.number_format import figure, signed
@@ -257,8 +249,7 @@ def test_overflow_is_reported_in_a_sentence(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("number", "changes"),
-    [(5, {"class": 5}), (3, {"class": 3, "against": 7}), (1000, None)],
+    ("number", "changes"), [(5, {"class": 5}), (3, {"class": 3, "against": 7}), (1000, None)]
 )
 def test_a_click_on_the_second_class_exchanges_both(monkeypatch, number, changes):
     made = []

@@ -134,10 +134,7 @@ def test_choosing_imagenet_without_weights_tries_again(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [
-        ("mine.h5", "mine\\.h5"),
-        ("my *best* vgg19 of 12-3.h5", "my \\*best\\*…2\\-3\\.h5"),
-    ],
+    [("mine.h5", "mine\\.h5"), ("my *best* vgg19 of 12-3.h5", "my \\*best\\*…2\\-3\\.h5")],
 )
 def test_the_control_names_the_hosts_file(monkeypatch, tmp_path, name, label):
     monkeypatch.setattr(StoredWeights, "read", lambda self, name: UntrainedWeights().read(name))

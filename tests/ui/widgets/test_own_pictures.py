@@ -8,16 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.image_files import encode
-from tests.support.pages import (
-    choose,
-    link_of,
-    open_page,
-    payloads,
-    press,
-    run,
-    texts,
-    upload,
-)
+from tests.support.pages import choose, link_of, open_page, payloads, press, run, texts, upload
 from tests.support.photographs import decode
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import FITS, PictureOptions

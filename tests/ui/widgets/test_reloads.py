@@ -3,15 +3,7 @@
 from urllib.parse import parse_qs
 
 from tests.support.image_files import photo
-from tests.support.pages import (
-    choose,
-    link_of,
-    open_page,
-    payloads,
-    press,
-    texts,
-    upload,
-)
+from tests.support.pages import choose, link_of, open_page, payloads, press, texts, upload
 from tests.support.tabs import answer, header, token_of
 from tests.support.truth import MAPS
 from vgg_viz.ui.state import reloads

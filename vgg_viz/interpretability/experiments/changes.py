@@ -96,12 +96,7 @@ CHANGES: Mapping[str, Change] = by_name(
         amount=Amount(-75, 200, 50, "Percent larger"),
         phrases=("enlarged by {}%", "reduced by {}%"),
     ),
-    Change(
-        "mirror",
-        "Mirror",
-        amount=Amount(0, 1, 1),
-        phrases=("mirrored",),
-    ),
+    Change("mirror", "Mirror", amount=Amount(0, 1, 1), phrases=("mirrored",)),
     Change(
         "brightness",
         "Brightness",

@@ -101,10 +101,7 @@ MOST_PARAMETERS = 2**28  # 1 GB, twice those of VGG19's own head
 
 
 def read_head(
-    configured: Sequence[ConfiguredLayer],
-    saved: Mapping[str, SavedLayer],
-    *,
-    loss: str = "",
+    configured: Sequence[ConfiguredLayer], saved: Mapping[str, SavedLayer], *, loss: str = ""
 ) -> Head:
     """Read the head from the layers after VGG19's last conv layer, which comes first.
 

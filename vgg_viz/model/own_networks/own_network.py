@@ -24,13 +24,7 @@ import numpy as np
 from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import fingerprint_of
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.model.file_guards import (
-    WeightsError,
-    as_weights_error,
-    check_finite,
-    turn,
-    unexpected,
-)
+from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite, turn, unexpected
 from vgg_viz.model.own_networks.configuration import (
     CannotFollow,
     ConfiguredLayer,

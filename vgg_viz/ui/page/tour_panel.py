@@ -220,11 +220,7 @@ def show_return(tour: Tour, index: int) -> None:
         about.append(escape(picture_chooser.title_of(str(page["picture"]))))
     st.caption(words.diverged.format(about=" · ".join(about)))
     st.button(
-        words.again,
-        key="tour-again",
-        icon=":material/undo:",
-        on_click=tour_steps.go,
-        args=(index,),
+        words.again, key="tour-again", icon=":material/undo:", on_click=tour_steps.go, args=(index,)
     )
 
 

@@ -122,12 +122,7 @@ class AblatedMaps:
         """Return the feature maps of a later layer, computed with the ablated maps set to zero."""
         maps = self.maps
         return MapsAfterAblation(
-            maps.results,
-            maps.network,
-            maps.picture,
-            later,
-            source=maps.layer,
-            ablated=self.numbers,
+            maps.results, maps.network, maps.picture, later, source=maps.layer, ablated=self.numbers
         )
 
     def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:

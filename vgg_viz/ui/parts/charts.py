@@ -161,10 +161,7 @@ def layer_plot(
     labels = {"labelAngle": 0, "values": [1, 3, 5, 9, 13, 16]}
     axis = {"format": number_format, "tickCount": 5}
     values = [row[field] for row in rows]
-    details = {
-        "correlated_map": "Most similar map",
-        "inactive": "Inactive maps",
-    }
+    details = {"correlated_map": "Most similar map", "inactive": "Inactive maps"}
     # With a domain, since Streamlit adds the rows later, and Vega warns of an infinite extent.
     scale = {"domain": [min(0, *values), max(0, *values)], "nice": True}
     y = {"field": field, "type": "quantitative", "title": None, "axis": axis}

@@ -209,9 +209,5 @@ def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) 
 def choose_side(names: Sequence[str]) -> int:
     """Show buttons that choose the side that the tabs below show; return its index."""
     labels = dict(zip(HALVES, map(text_blocks.escape_marks, names), strict=True))
-    st.segmented_control(
-        "The tabs below show",
-        required=True,
-        **state.bind_options("half", labels),
-    )
+    st.segmented_control("The tabs below show", required=True, **state.bind_options("half", labels))
     return list(HALVES).index(state.choice("half", HALVES))

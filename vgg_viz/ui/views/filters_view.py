@@ -106,10 +106,7 @@ def kernel_grid(
         caption,
         name="filters",
         columns=len(columns),
-        axes={
-            "filter": [index + 1 for index in rows],
-            "channel": [index + 1 for index in columns],
-        },
+        axes={"filter": [index + 1 for index in rows], "channel": [index + 1 for index in columns]},
         value_range=value_range,
         appearance=appearance,
         rectified=False,

@@ -16,7 +16,7 @@ ARRAYS = {
         "method": "guided_backpropagation",
         "maps": [1, 2, 3],
         # "points": 65,  # of integrated gradients
-    },
+    }
 }
 
 

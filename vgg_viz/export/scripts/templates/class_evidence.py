@@ -13,7 +13,7 @@ ARRAYS = {
         "preprocessing": "caffe",
         "method": "gradcam",
         "classes": [281, 282],  # of two, the array also has the difference of the evidence
-    },
+    }
 }
 # Class activation maps: Grad-CAM (Selvaraju et al., 2017) without its final ReLU, HiResCAM (Draelos
 # and Carin, 2020) and LayerCAM (Jiang et al., 2021).

@@ -10,7 +10,7 @@ ARRAYS = {
         "preprocessing": "caffe",
         "layer": "block3_conv1",
         "maps": range(1, 17),
-    },
+    }
 }
 
 

@@ -11,7 +11,7 @@ ARRAYS = {
         "channels": range(1, 4),
         "in_color": True,
         "preprocessing": "caffe",  # of the network's input
-    },
+    }
 }
 
 

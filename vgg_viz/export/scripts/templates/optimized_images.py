@@ -19,7 +19,7 @@ ARRAYS = {
         "seeds": [0, 3],
         "steps": [192, 48],  # under random transformations, then without
         "batch": 16,
-    },
+    }
 }
 MEAN_COLOR = np.float32([124, 117, 104])  # ImageNet's, around the images
 # Decorrelated colors of photographs, one a column (https://github.com/tensorflow/lucid).

@@ -14,7 +14,7 @@ ARRAYS = {
         "layer": "block3_conv1",
         "channels": range(1, 17),
         "each": 1,  # patches of a channel
-    },
+    }
 }
 MEAN_COLOR = (124, 117, 104)  # ImageNet's, beyond the images' borders
 
