@@ -25,12 +25,13 @@ def found(folder):
 
 
 def test_file_names_become_names_in_links_and_titles(tmp_path):
-    write(tmp_path, "my-first_photo.JPG", "Brücke<1>.png", "e\u0301.webp")
+    write(tmp_path, "my-first_photo.JPG", "Brücke<1>.png", "e\u0301.webp", "گربه\u200cها.png")
     files = found(tmp_path)
     assert {name: file.title for name, file in files.items()} == {
         "Brücke1": "Brücke1",
         "my-first_photo": "My first photo",
         "é": "É",
+        "گربه\u200cها": "گربه\u200cها",
     }
     for name in files:
         assert FIELDS["picture"].read([name]) == FIELDS["other"].read([name]) == name
@@ -55,6 +56,13 @@ def test_other_files_and_hidden_ones_are_no_pictures(tmp_path, caplog):
     assert [line.getMessage() for line in caplog.records] == [
         f"{VARIABLE}: left out 'folder.png, pipe.png': no file"
     ]
+
+
+def test_pictures_need_no_ending_or_may_have_another(tmp_path):
+    write(tmp_path, "IMG_2034", "saved.jfif", "b.tmp", "x.PNG_large", data=photo("red"))
+    write(tmp_path, "README", "a.css", "index", data=b"<html>")
+    os.mkfifo(tmp_path / "pipe")
+    assert list(found(tmp_path)) == ["IMG_2034", "b", "saved", "x"]
 
 
 def test_links_lead_nowhere_out_of_the_folder(tmp_path, caplog):

@@ -36,8 +36,17 @@ def opened(query):
         LINK.replace("=", "=3D"),
         LINK.replace("_", "%5C_"),
         LINK.replace("_", "_%0A"),
+        LINK.replace("_", quote("_\u2060\u00ad\u200e")),
+        LINK.replace("&", ";"),
+        LINK.replace("&", quote("&#038;")),
+        LINK.replace("&", quote("\\u0026")),
         LINK.replace("&", "%E2%80%8B&"),
         *(LINK + quote(end) for end in (*".,;:!?)]}>\"'”’»…*`|/", "…”).", "%22", " ", "_**")),
+        *(LINK + quote(end) for end in "。，、）」！،؛؟।–—‹«´~^=%([{•„\u2069\u200e"),
+        *(
+            LINK + quote(end)
+            for end in ("</a> said", "<br>", "==", "&nbsp;", '" target="_blank"', "#top")
+        ),
         f"?{LINK}",
         f"{LINK}?utm_source=newsletter",
         f"{LINK}&",
@@ -86,6 +95,17 @@ def test_a_network_of_the_host_keeps_its_name_and_options_are_mended():
     for name in ("R&D", "100%", "Who?", "birds.v2.", "a=b", "3D", "Vögel"):
         assert opened(f"network={quote(name)}&view=maps.").values["network"] == name
     assert opened("view=maps&amp;network=untrained.").values["network"] == "untrained"
+
+
+def test_a_name_that_this_server_has_is_mended_to_and_others_stay():
+    known = {"network": lambda: ["birds.v2.", "birds"], "picture": lambda: ["می\u200cخ"]}
+    for end in (".", "。", "), see", "</a>", "&amp;view=maps"):
+        parameters = parse_qs(f"network={quote(f'birds{end}')}")
+        expected = "birds), see" if end == "), see" else "birds"
+        assert read_passed_on(parameters, known).values["network"] == expected
+    for name in ("birds.v2.", "fish."):
+        assert read_passed_on({"network": [name]}, known).values == {"network": name}
+    assert read_passed_on({"picture": ["می\u200cخ؟"]}, known).values == {"picture": "می\u200cخ"}
 
 
 def test_numbers_are_limited_and_the_newer_of_two_names_wins():

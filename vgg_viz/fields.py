@@ -23,7 +23,7 @@ from vgg_viz.interpretability.feature_visualization.parametrizations import (
 )
 from vgg_viz.interpretability.map_orders import PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
-from vgg_viz.model.networks import ADVERTISED, NETWORKS, clean_name
+from vgg_viz.model.networks import ADVERTISED, JOINERS, NETWORKS, clean_name
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.option import Name, Option, by_name
 from vgg_viz.samples import SAMPLES
@@ -103,7 +103,7 @@ def shortened(text: str) -> str:
     >>> shortened("block9")
     '“block9”'
     """
-    printable = "".join(letter if letter.isprintable() else "�" for letter in text)
+    printable = "".join(one if one.isprintable() or one in JOINERS else "�" for one in text)
     return f"“{printable[:39]}…”" if len(printable) > 40 else f"“{printable}”"
 
 

@@ -1,7 +1,7 @@
 """A host's own pictures, which join the samples: the image files of one folder.
 
-The folder is read once. Files are told by their endings here and by their content when they are
-decoded, as carefully as uploads (`vgg_viz.image_io`).
+The folder is read once. Files are told by their endings or first bytes here, and by their content
+when they are decoded, as carefully as uploads (`vgg_viz.image_io`).
 """
 
 import logging
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vgg_viz.downloads.fetching import expanded
 from vgg_viz.fields import PICTURES
+from vgg_viz.image_io.file_formats import format_of
 from vgg_viz.image_io.limits import MAX_BYTES, MAX_MEGABYTES
 from vgg_viz.model.networks import free_name
 from vgg_viz.samples import PictureFile
@@ -27,6 +28,7 @@ ENDINGS = (
 MOST_PICTURES = 20
 MEGABYTES_TOGETHER = 200
 MOST_ENTRIES = 10_000  # of the folder that are looked at
+FIRST_BYTES = 256
 MOST_NAMED = 3  # files in a line of the log
 TITLE_LETTERS = 24
 
@@ -101,15 +103,26 @@ def problem_of(path: Path, folder: Path, room: int) -> str:
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """Return the paths in a folder that end as image files do, sorted, without hidden ones."""
+    """Return the paths of image files in a folder, sorted, without hidden ones."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in islice(entries, MOST_ENTRIES)]
     except OSError as error:
         log.warning("%s: could not read the folder: %s", VARIABLE, error)
         return []
-    wanted = [one for one in names if one[:1] != "." and one.casefold().endswith(ENDINGS)]
-    return [folder / name for name in sorted(wanted)]
+    paths = [folder / name for name in sorted(names) if name[:1] != "."]
+    return [one for one in paths if one.name.casefold().endswith(ENDINGS) or begins_as_image(one)]
+
+
+def begins_as_image(path: Path) -> bool:
+    """Return whether a file of any ending, or none, has the first bytes of an image."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return format_of(file.read(FIRST_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def read(file: PictureFile) -> bytes:

@@ -6,8 +6,9 @@ the characters that are mended; names of a host's own pictures and networks may.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from vgg_viz.fields import FIELDS, MOST_PARAMETERS, OLD_FIELDS, Named, Value
@@ -18,9 +19,16 @@ _NAMES = FIELDS.keys() | OLD_FIELDS.keys()
 _HOSTS = {name: kind.options for name, kind in FIELDS.items() if isinstance(kind, Named)}
 _COMMON = ("channel", "network")  # in others' links too, as in "channel=email" and "network=g"
 _CODINGS = 3  # times that a link may be percent-encoded
-_AMPERSAND = re.compile("&(amp;|#38;|#x26;)+", re.IGNORECASE)
-_BREAKS = re.compile(r"[\s\\\u200b-\u200d\u2060\ufeff]|^3D")  # 3D: quoted-printable's =
-_END = re.compile(r"""[\s.,;:!?)\]}>"'”’»…*_`|/]+$""")
+# As HTML and JSON write it.
+_AMPERSAND = re.compile(r"&(amp;|#0*38;|#x0*26;)+|\\u0026", re.IGNORECASE)
+_SEPARATOR = re.compile("[&?]|;(?=[a-z_]+=)")
+# 3D: quoted-printable's =. Most others are invisible: soft hyphens, joiners, marks of direction.
+_BREAKS = re.compile(r"[\s\\\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|^3D")
+_MARKUP = re.compile('[<>"#]')  # a tag or fragment begins, or an attribute ends
+
+# For a field that holds any name, a function that returns those that this server has.
+Known = Mapping[str, Callable[[], Collection[str]]]
+_NONE: Known = MappingProxyType({})
 
 
 @dataclass
@@ -35,7 +43,7 @@ class PassedOnLink:
     others: dict[str, list[str]] = field(default_factory=dict)  # parameters of other programs
 
 
-def read_passed_on(parameters: Mapping[str, Sequence[str]]) -> PassedOnLink:
+def read_passed_on(parameters: Mapping[str, Sequence[str]], known: Known = _NONE) -> PassedOnLink:
     """Read a URL's parameters; a parameter that another program may have added is no problem."""
     link = PassedOnLink()
     if sum(map(len, parameters.values())) > MOST_PARAMETERS:
@@ -46,7 +54,7 @@ def read_passed_on(parameters: Mapping[str, Sequence[str]]) -> PassedOnLink:
         for piece, value in (found for text in texts for found in _pieces(name, text)):
             (own if piece in _NAMES else link.others).setdefault(piece, []).append(value)
     for name, texts in own.items():
-        problems, readable = _first_readable(name, texts)
+        problems, readable = _first_readable(name, texts, known)
         if not problems:
             link.texts[name] = readable
         elif name in FIELDS and name not in _COMMON:
@@ -63,7 +71,7 @@ def _pieces(name: str, text: str) -> list[tuple[str, str]]:
     for _ in range(_CODINGS):
         decoded = unquote(decoded)
     # In HTML, &para is ¶, as in "&parametrization".
-    parts = re.split("[&?]", _AMPERSAND.sub("&", decoded.replace("¶", "&para")))
+    parts = _SEPARATOR.split(_AMPERSAND.sub("&", decoded.replace("¶", "&para")))
     pieces = [part.partition("=") for part in parts if part]
     found = [(_BREAKS.sub("", key), value) for key, _, value in pieces]
     first, *others = [key for key, _ in found] or [""]
@@ -72,19 +80,29 @@ def _pieces(name: str, text: str) -> list[tuple[str, str]]:
     return found if first in _NAMES else [(name, text)]
 
 
-def _first_readable(name: str, texts: list[str]) -> tuple[list[str], list[str]]:
+def _first_readable(name: str, texts: list[str], known: Known) -> tuple[list[str], list[str]]:
     """Return a sentence on what cannot be read, or none, and the texts as they can be read."""
     readings = [(mended, *read_values({name: mended}, clamp=True)) for mended in _mendings(texts)]
     readable = [(mended, values) for mended, values, problems in readings if not problems]
     if not readable:
         return readings[0][2], texts
-    # An option before the name of a host's network: "untrained." is the untrained one.
-    options = [text for text, values in readable if values.get(name) in _HOSTS.get(name, ())]
-    return [], (options or [readable[0][0]])[0]
+    first, others = readable[0][0], [text for text, _ in readable if text != readable[0][0]]
+    if not others or name not in _HOSTS:
+        return [], first
+    # A name that exists before another: "untrained." is the untrained network.
+    names = {*_HOSTS[name], *known.get(name, tuple)()}
+    return [], next((text for text, values in readable if values[name] in names), first)
 
 
 def _mendings(texts: list[str]) -> Iterator[list[str]]:
-    yield texts
-    stripped = [_END.sub("", text.replace("+", " ")) for text in texts]
-    yield stripped
-    yield [_BREAKS.sub("", text) for text in stripped]
+    stripped = [_without_end(text.replace("+", " ")) for text in texts]
+    for mended in (texts, stripped, [_BREAKS.sub("", text) for text in stripped]):
+        if all(mended) or mended == texts:  # nothing is left of a text that is no value at all
+            yield mended
+
+
+def _without_end(text: str) -> str:
+    """Return a text without markup at its end, and without punctuation of any script."""
+    text = _MARKUP.split(text, maxsplit=1)[0]
+    end = next((end for end in range(len(text), 0, -1) if text[end - 1].isalnum()), 0)
+    return text[:end]

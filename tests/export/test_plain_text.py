@@ -145,3 +145,7 @@ def test_file_names_are_safe(words, stem):
 
 def test_plain_words_are_one_printable_line():
     assert plain(" a\u00a0b\n\nc\x00 · é猫\u202e ") == "a b c� · é猫�"
+    # As telephones isolate a number, and as the flag of Scotland is written.
+    assert (
+        plain("\u2068+49 1\u2069 \u061c🏴\U000e0067\U000e007f 👩\u200d🔬") == "+49 1 🏴 👩\u200d🔬"
+    )

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from vgg_viz.model.networks import JOINERS
+
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 NO_SUBSTITUTES: Mapping[str, str] = MappingProxyType({})
 MARK = "\u200e"  # left to right, invisible
-JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner
-# Soft hyphen, zero-width space, marks of direction, word joiner and byte order mark.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+# Soft hyphen, zero-width space, marks of direction, word joiner, byte order mark and tags.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202c\u2060-\u2069\ufeff\U000e0020-\U000e007f]"
+)
 _LEFTWARD = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 # What runs from left to right in a line of either direction: numbers and Latin words with an
 # operator, or a number with a sign. Code spans, addresses and a list's numbers stay as they are.

@@ -24,6 +24,7 @@ NETWORKS_VARIABLE = "VGG_VIZ_NETWORKS"
 ENDINGS = (".keras", ".h5", ".hdf5")
 MOST_LETTERS = 40  # of an own network's name
 FORBIDDEN = "<>/\\"
+JOINERS = "\u200c\u200d"  # invisible letters that Persian, Hindi and emoji are spelled with
 
 
 def own_files(environment: Mapping[str, str] = os.environ) -> dict[NetworkChoice, Path]:
@@ -57,8 +58,9 @@ def free_name(
 
 def clean_name(name: str) -> str:
     """Return a name without the characters that an own network's cannot have, and shortened."""
-    letters = (letter for letter in name if letter.isprintable() and letter not in FORBIDDEN)
-    return "".join(letters).strip()[:MOST_LETTERS].strip()
+    letters = (one for one in name if one.isprintable() or one in JOINERS)
+    cleaned, ends = "".join(one for one in letters if one not in FORBIDDEN), f" {JOINERS}"
+    return cleaned.strip(ends)[:MOST_LETTERS].strip(ends)
 
 
 def name_of(file: str) -> str:

@@ -47,6 +47,8 @@ def test_a_link_shows_a_host_s_picture():
     assert "My photo (stretched" in texts(page)
     assert "picture=my-photo" in link_of(page)
     assert not notices(page)
+    passed_on = open_page(**FEW, picture="my-photo。")
+    assert "My photo (stretched" in texts(passed_on)
     mine = upload(open_page(**FEW, picture="own"), photo("red"))
     maps, expected = (unpacked(payloads(one)["maps-mosaic"])[1] for one in (page, mine))
     assert maps == expected

@@ -189,5 +189,7 @@ def test_a_link_to_a_sample_does_not_make_the_page_forget_the_own_picture():
 def test_names_are_printable_and_short():
     assert own_pictures.title_of("IMG_2034.jpeg") == "IMG_2034"
     assert own_pictures.title_of("a\u202eb\n.png") == "a b"
-    assert own_pictures.title_of("\n.png") == "Yours"
+    assert own_pictures.title_of("\n.png") == own_pictures.title_of("\u200d.png") == "Yours"
+    for spelling in ("گربه\u200cها", "क्\u200dष", "👩\u200d🔬"):
+        assert own_pictures.title_of(f"{spelling}.jpg") == spelling
     assert len(own_pictures.title_of("x" * 300)) == 24

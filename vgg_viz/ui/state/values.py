@@ -25,11 +25,19 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunCon
 
 from vgg_viz import links
 from vgg_viz.fields import FIELDS, HERE, NEXT, OWN, Choice, LinkError, Numbers, Value
+from vgg_viz.host_pictures import host_files
+from vgg_viz.model.networks import own_files
 from vgg_viz.option import Name
-from vgg_viz.passed_on_links import PassedOnLink, read_passed_on
+from vgg_viz.passed_on_links import Known, PassedOnLink, read_passed_on
+from vgg_viz.tour_list import offered
 
 KEY = "view-values"
 MAX_KNOWN_URLS = 20
+_HOSTS_NAMES: Known = {
+    **dict.fromkeys(("picture", "other"), host_files),
+    **dict.fromkeys(("network", "other_network"), own_files),
+    "tour_name": offered,
+}
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -130,7 +138,8 @@ def sync() -> bool:
     URL.
     """
     view = _view()
-    link = read_passed_on({name: st.query_params.get_all(name) for name in st.query_params})
+    parameters = {name: st.query_params.get_all(name) for name in st.query_params}
+    link = read_passed_on(parameters, _HOSTS_NAMES)
     query = links.encode(link.texts | link.unread)
     # A browser that has not received the last change yet still reports an earlier URL.
     expected = view.changed or query in view.known_urls

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vgg_viz.image_io.limits import MAX_MEGABYTES, ImageFileError
+from vgg_viz.model.networks import JOINERS
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import stored_pictures, uploads
 from vgg_viz.ui.widgets.picture_upload import UPLOADED, privacy
@@ -120,7 +121,8 @@ def title_of(name: str) -> str:
 
 def printable(name: str) -> str:
     """Replace unprintable letters of a file name by spaces, and shorten it to fit a tile."""
-    letters = "".join(letter if letter.isprintable() else " " for letter in name).strip()
+    letters = "".join(one if one.isprintable() or one in JOINERS else " " for one in name)
+    letters = letters.strip(f" {JOINERS}")
     if len(letters) <= MAX_TITLE_LETTERS:
         return letters
-    return f"{letters[: MAX_TITLE_LETTERS - 1]}…"
+    return f"{letters[: MAX_TITLE_LETTERS - 1].rstrip(JOINERS)}…"
