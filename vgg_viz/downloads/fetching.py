@@ -234,6 +234,8 @@ class _Transfer:
                     raise _RejectedError(f"expected a file, got a response of {size:,} bytes")
                 file.truncate(received := file.seek(0))
             total = received + size if size else None
+            if self.max_bytes and (total or 0) > self.max_bytes:
+                raise _RejectedError(f"expected at most {self.max_bytes:,} bytes, got {total:,}")
             begun, before = perf_counter(), received
             for chunk in response.iter_content(CHUNK_BYTES):
                 file.write(chunk)
