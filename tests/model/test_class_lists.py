@@ -46,6 +46,10 @@ FORMS = {
     ),
     "numbered": (text(*(f"{n}. {name}" for n, name in enumerate(NAMES, 1))), False),
     "assigned": (text(*(f"{n} = {name}" for n, name in enumerate(NAMES))), False),
+    "padded": (text(*(f"{index:05} {name}" for index, name in enumerate(NAMES))), False),
+    "hash signs": (text(*(f"#{index} {name}" for index, name in enumerate(NAMES))), False),
+    "arrows": (text(*(f"{name} => {index}" for index, name in enumerate(NAMES))), False),
+    "bars": (text(*(f"{n}|{id_}|{name}" for n, (id_, name) in enumerate(CLASSES))), True),
     "assigned numbers": (text(*(f"{name} = {n}" for n, name in enumerate(NAMES))), False),
     "Lua's indices": (text(*(f"{n} {name}" for n, name in enumerate(NAMES, 1))), False),
     "background": (text("background", *NAMES), False),
@@ -90,6 +94,8 @@ def test_a_few_names_are_read_as_they_are(names):
     [
         text("- cat", "- dog"),
         text("'cat',", "'dog',"),
+        text(repr("cat"), repr("lady's slipper")),
+        text("“cat”", "‘dog’"),
         '[{"name": "cat"}, {"name": "dog"}]',
         '{"0": {"name": "cat"}, "1": {"name": "dog"}}',
         text("<li>cat</li>", "<li>dog</li>"),
@@ -117,6 +123,11 @@ def test_characters_of_spelling_stay(name):
     assert read_class_list(text(*NAMES[:-1], name).encode(), 1000)[-1] == ("", name)
 
 
+def test_what_isolates_a_name_is_left_out():
+    found = read_class_list(text("\u2068חתול\u2069", "\u202bكلب\u202c").encode(), 2)
+    assert [name for _, name in found] == ["חתול", "كلب"]
+
+
 OTHER_ORDER = "expected WordNet ids, or names, in ImageNet's order, got another order"
 
 
@@ -127,6 +138,11 @@ OTHER_ORDER = "expected WordNet ids, or names, in ImageNet's order, got another 
         (json.dumps(dict(SHUFFLED)), OTHER_ORDER),
         (text(*(f"{n} {id_} x" for n, (id_, _) in enumerate(SHUFFLED))), OTHER_ORDER),
         (text("kit_fox", "English_setter", *NAMES[2:]), OTHER_ORDER),
+        (text("Kit Fox", "English Setter", *NAMES[2:]), OTHER_ORDER),
+        (
+            text("kit_fox\t1", "english_setter\t2", *(f"{n} {n}\t{n}" for n in range(3, 1001))),
+            OTHER_ORDER,
+        ),
         (
             text("1 kit fox, x", "2 English setter", *(f"{n} x" for n in range(3, 1001))),
             OTHER_ORDER,
@@ -143,7 +159,8 @@ OTHER_ORDER = "expected WordNet ids, or names, in ImageNet's order, got another 
         (text(*(f"- {name}" for name in NAMES)), "got lines that all begin with -"),
         (json.dumps(NAMES)[:-1], "expected a list or dictionary as JSON or Python writes it"),
         ("[" * 5000, "expected a list or dictionary as JSON or Python writes it"),
-        ("{1, 2}", "expected 1,000 entries, got 2"),
+        (repr(set(NAMES)), "expected a list or dictionary as JSON or Python writes it"),
+        (text(*(repr(f"{n}'" if n == 607 else str(n)) for n in range(1000))), "begin with \" or '"),
         ("{}", "expected 1,000 entries, got 0"),
         ("3", "expected 1,000 lines, got 1"),
         (json.dumps([*NAMES[:-1], "\ud800"]), "printable characters in entry 1,000"),

@@ -44,22 +44,24 @@ PATH_VARIABLE = "VGG_VIZ_CLASS_NAMES"
 MAX_BYTES = 1_000_000
 MAX_LENGTH = 200  # characters of a name
 
-_INDEX, _ID = re.compile("[0-9]{1,4}"), re.compile("n[0-9]{8}")
+_INDEX, _ID = re.compile("0*[0-9]{1,4}"), re.compile("n[0-9]{8}")
 _LITERAL = re.compile(r"\s*(?:\w+\s*=\s*)?([{\[].*)", re.S)  # also assigned to a variable
 # Lines without delimiters; the first form that all lines have counts.
 _FORMS = (
     re.compile(
-        r"(?:(n[0-9]{8})[\s:]+)?([0-9]{1,4})(?:\s*=\s*|[.)]\s+|[\s:]+)(?:(n[0-9]{8})[\s:]+)?(.+)"
+        r"(?:(n[0-9]{8})[\s:]+)?#?(0*[0-9]{1,4})(?:\s*(?:=>|->|=)\s*|[.)]\s+|[\s:]+)"
+        r"(?:(n[0-9]{8})[\s:]+)?(.+)"
     ),
-    re.compile(r"(.*\S)\s*[:=]\s*([0-9]{1,4})"),
+    re.compile(r"(.*\S)\s*(?:=>|->|[:=])\s*(0*[0-9]{1,4})"),
     re.compile(r"(?:(n[0-9]{8})[\s:]+)?(.*)"),
 )
 _BACKGROUND = {"background", "dummy"}  # class 0 of networks with 1,001 classes
-_DEVKIT = ("kit fox", "English setter")  # its first classes
+_DEVKIT = ("kit fox", "english setter")  # its first classes
 # Signs of a syntax that was not understood, where all names begin or end with one of them.
-_SYNTAX = "\"'`,;:{}[]()<>|-*"
+_SYNTAX = "\"'`“”‘’«»,;:{}[]()<>|-*#"
 _FEW = 10  # of which all have the signs, also the first and the last
-_REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_REVERSING = "\u202d\u202e"
+_ISOLATING = re.compile("[\u202a-\u202c\u2066-\u2069]")  # invisible, around a name
 
 _log = logging.getLogger(__name__)
 
@@ -196,6 +198,8 @@ def _entries(text: str) -> list[list[str]]:
             found = json.loads(text)
         except ValueError:
             found = ast.literal_eval(text)
+        if isinstance(found, set):
+            raise TypeError("a set has no order")
         return [_flat(entry) for entry in (found.items() if isinstance(found, dict) else found)]
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         expected = "a list or dictionary as JSON or Python writes it"
@@ -211,7 +215,7 @@ def _flat(entry: object) -> list[str]:
 def _lines(text: str) -> list[list[str]]:
     """Return the fields of each line."""
     lines = [line.strip() for line in re.split("\r\n|\r|\n", text)] if text else []
-    for delimiter in ",;\t":
+    for delimiter in ",;\t|":
         rows = [_split(line, delimiter) for line in lines]
         if rows[1:] and all(len(fields) > 1 and _is_marked(fields) for fields in rows[1:]):
             return rows
@@ -250,7 +254,7 @@ def _class(fields: Sequence[str], place: str, *, indexed: bool) -> _Class:
     """Return a class; ``place`` names its line in an error."""
     index, wordnet_id = _first(_INDEX, fields) if indexed else "", _first(_ID, fields)
     texts = [field for field in fields if field not in (index, wordnet_id)]
-    name = ", ".join(texts).replace("_", " ") or wordnet_id or index
+    name = _ISOLATING.sub("", ", ".join(texts)).replace("_", " ") or wordnet_id or index
     categories = {unicodedata.category(character) for character in name}
     visible = any(category[0] not in "CZ" or category in ("Cn", "Co") for category in categories)
     # Spaces, joiners and hyphens belong to the spelling; control characters and halves of others
@@ -274,7 +278,10 @@ def _in_order(classes: list[_Class]) -> list[_Class]:
     ids = [found.wordnet_id for found in classes if found.wordnet_id]
     if first == 1 and len(set(ids)) == len(classes):
         return sorted(classes, key=lambda found: found.wordnet_id)
-    starts = (found.name.startswith(name) for found, name in zip(classes, _DEVKIT, strict=False))
+    starts = (
+        found.name.casefold().startswith(name)
+        for found, name in zip(classes, _DEVKIT, strict=False)
+    )
     if ids != sorted(set(ids)) or (not ids and all(starts)):
         advice = "; leave the ids out if your network has this order" * bool(ids)
         expected = "WordNet ids, or names, in ImageNet's order"
@@ -283,15 +290,17 @@ def _in_order(classes: list[_Class]) -> list[_Class]:
 
 
 def _check_syntax(names: Sequence[str]) -> None:
-    """Raise a ``ValueError`` if all names, but the first and last of many, share a syntax's sign.
+    """Raise a ``ValueError`` if all names, but the first and last of many, have a syntax's signs.
 
     A bracket that closes one within the name, as in "lemon (ripe)", is no sign.
     """
     inner = names if len(names) <= _FEW else names[1:-1]
     for position, word in ((0, "begin"), (-1, "end")):
         signs = {"" if position and _closes(name) else name[position] for name in inner}
-        if len(signs) == 1 and signs <= set(_SYNTAX):
-            raise ValueError(f"expected names, got lines that all {word} with {signs.pop()}")
+        # Several, as Python writes quotes: double ones around a name with an apostrophe.
+        if signs <= set(_SYNTAX):
+            either = " or ".join(sorted(signs))
+            raise ValueError(f"expected names, got lines that all {word} with {either}")
 
 
 def _closes(name: str) -> bool:
