@@ -78,6 +78,12 @@ FILES = {
     ),
     "a TensorFlow model": b"\x08\x01\x12\xf1\x05\n\xa2\x01",
     "a TensorFlow Lite model": b"\x1c\0\0\0TFL3\x14\0\x20\0",
+    "a GGUF file": b"GGUF\x03\0\0\0",
+    "an MXNet file": b"\x12\x01" + bytes(14),
+    "a model's configuration without its weights; save": json.dumps(
+        {"module": "keras", "class_name": "Functional", "config": {}}
+    ).encode(),
+    "a model's configuration without its weights; save ": b'{"format": "layers-model"}',
     "a gzip file; unpack": gzip.compress(TEXT),
     "an archive": bz2.compress(TEXT),
     "an archive ": lzma.compress(TEXT),

@@ -159,6 +159,9 @@ def no_data():
         *(("the smallest int16", -32768, "i2", None), ("65535", 65535, "u2", "65535 ")),
         *(("-9999 without a tag", -9999, "f4", None), ("-32768", -32768, "f4", None)),
         *(("the largest float32", 3.4028235e38, "f4", None), ("netCDF", 9.96921e36, "f4", None)),
+        *(("netCDF's fill", -32767, "i2", None), ("netCDF's long", 1 - 2**31, "i4", None)),
+        *(("Surfer's blank", 1.70141e38, "f4", None), ("ENVI's", -1e34, "f4", None)),
+        *(("HYCOM's", 2.0**100, "f4", None), ("the largest int32", 2**31 - 1, "i4", None)),
         *(("the smallest int32", -(2**31), "i4", None), ("-99999", -99999, "f8", None)),
     ):
         tags = [(42113, "s", 0, tag, True)] if tag else []

@@ -1,10 +1,11 @@
-"""Kinds of files that take the place of weights or class names, recognized by their content.
+"""Kinds of files that take the place of weights, class names or images, recognized by content.
 
 `recognize` reads a kilobyte, and a zip archive's list of members. It knows
 
 - what stands for another file: pointers (Git LFS, git-annex, DVC), web pages, shortcuts;
 - networks' weights: HDF5, Keras 3's .keras, PyTorch (zip, pickle), safetensors, NumPy, ONNX, Caffe,
   MATLAB, TensorFlow's SavedModel, checkpoints and Lite;
+- the configuration of a model without its weights, as JSON;
 - archives and compressed files, office documents, rich text, text in UTF-16;
 - empty files and folders.
 """
@@ -50,7 +51,9 @@ OFFICE = FileKind("an office document", _AS_TEXT)
 ZIP = FileKind("a zip archive", _UNPACK)
 _GIT_LFS = FileKind("a Git LFS pointer", "run git lfs pull to get the file itself")
 _GIT_ANNEX = FileKind("a git-annex pointer", "run git annex get to get the file itself")
-_WEB_PAGE = FileKind("a web page", "download the file again, where needed after signing in")
+_DVC = FileKind("a DVC pointer", "run dvc pull to get the file itself")
+POINTERS = (_GIT_LFS, _GIT_ANNEX, _DVC)
+WEB_PAGE = FileKind("a web page", "download the file again, where needed after signing in")
 _ARCHIVE = FileKind("an archive or a compressed file", _UNPACK)
 
 # By a regular expression for the beginning of a file; the first that matches counts.
@@ -58,8 +61,8 @@ _BEGINNINGS = {
     rb"PK\x03\x04": FileKind("a damaged zip archive", _AGAIN),  # for others, see _MEMBERS
     rb"version https?://(git-lfs|hawser)\.": _GIT_LFS,
     rb"(\.\./)*(\.git)?/?annex/objects/": _GIT_ANNEX,
-    rb"(md5: [^\n]*\n)?outs:\s": FileKind("a DVC pointer", "run dvc pull to get the file itself"),
-    rb"(\xef\xbb\xbf)?\s*<": _WEB_PAGE,
+    rb"(md5: [^\n]*\n)?outs:\s": _DVC,
+    rb"(\xef\xbb\xbf)?\s*<": WEB_PAGE,
     rb"\[InternetShortcut\]|L\0\0\0\x01\x14\x02\0": FileKind("a shortcut", _ITSELF),
     rb"\0\x05\x16[\0\x07]": FileKind("macOS's companion of a file", _ITSELF),
     rb"\x89HDF\r\n\x1a\n": HDF5,
@@ -69,9 +72,15 @@ _BEGINNINGS = {
     rb"\x93NUMPY": NUMPY,
     rb"\x08[\x03-\x0f][\x12:]": ONNX,
     rb'\n.{1,2}VGG|name: "': FileKind("a Caffe model", weights=True),
+    rb'\s*\{\s*"(module|class_name|modelTopology|format)"\s*:': FileKind(
+        "a model's configuration without its weights",
+        "save the whole model as my_model.keras, with model.save",
+    ),
     rb"MATLAB [0-9]": FileKind("a MATLAB file", weights=True),
     rb"\x08\x01\x12|model_checkpoint_path:": FileKind("a TensorFlow model", weights=True),
     rb".{4}TFL3": FileKind("a TensorFlow Lite model", weights=True),
+    rb"GGUF": FileKind("a GGUF file", weights=True),
+    rb"\x12\x01\0\0\0\0\0\0": FileKind("an MXNet file", weights=True),
     rb"\x1f\x8b": FileKind("a gzip file", _UNPACK),
     rb"BZh[1-9]|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!|.{257}ustar": _ARCHIVE,
     rb"\xd0\xcf\x11\xe0|%PDF": OFFICE,

@@ -6,12 +6,14 @@ depth map of a phone's portrait, a wrong checksum of a comment. `minimal_jpeg`, 
 fails. `minimal_jpeg` also counts what costs libjpeg time and memory (scans, coefficients).
 """
 
+import io
 import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from vgg_viz.downloads.file_kinds import POINTERS, WEB_PAGE, recognize
 from vgg_viz.image_io import limits
 from vgg_viz.image_io.limits import ImageFileError, damaged, rejection, too_many_pixels
 
@@ -34,7 +36,6 @@ _NOT_IMAGES = {  # files chosen by mistake
     rb"ID3|OggS|.{8}WAVE": "a sound file",
     rb"PK\x03\x04": "an archive or an office document",
     rb"\xd0\xcf\x11\xe0": "an office document",
-    rb"version https://git-lfs": "a Git LFS pointer to another file",
 }
 _WEB_PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!doctype html|html|head)", re.I | re.S
@@ -82,8 +83,14 @@ def unsupported_format(data: bytes) -> ImageFileError:
     if b"<svg" in data[:1024].lower():
         return unsupported_image("an SVG")
     name = "a web page" if _WEB_PAGE.match(data[:1024]) else _described(data, _NOT_IMAGES)
-    what = f"{name}, not an image" if name else "not an image, or its beginning is damaged"
-    return rejection(f"The file is {what}")
+    kind = None if name else recognize(io.BytesIO(data))
+    if kind is None or kind is WEB_PAGE:  # or other XML
+        what = f"{name}, not an image" if name else "not an image, or its beginning is damaged"
+        return rejection(f"The file is {what}")
+    if kind in POINTERS:
+        problem = f"The file is {kind.name} to another file, not an image"
+        return rejection(problem, f"Choose that file: {kind.advice}.")
+    return rejection(f"The file is {kind.name}, not an image")
 
 
 def unsupported_image(name: str) -> ImageFileError:

@@ -44,9 +44,12 @@ _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # of samples, by SampleFormat; 4 is u
 _MAX_CHANNELS = 1_000  # hyperspectral instruments have some hundred
 # Bytes to unpack at a time, and the most of a row.
 _STEP_BYTES, _MAX_ROW_BYTES = 2**22, 2**24
-# Elevation and climate models write these values where there is no measurement, or a float32 beyond
-# the largest. No sensor measures them.
-_NOT_MEASURED = (-9999, -99999, -32768, -(2**31), 1e20, 9.969209968386869e36)
+# Elevation and climate models (netCDF, Surfer, ENVI, HYCOM) write these values where there is no
+# measurement, or a float32 beyond the largest. No sensor measures them.
+_NOT_MEASURED = (
+    *(-9999, -99999, -999999, -32768, -32767, -(2**31), 1 - 2**31, 2**31 - 1),
+    *(1e20, 9.969209968386869e36, 1.70141e38, 1e30, -1e30, 1e34, -1e34, 2.0**100),
+)
 _LARGEST_FLOAT = 3.4e38
 _SAVE_DEFLATED = "Save it uncompressed or with Deflate (ZIP), and choose that file."
 _SAVE_AS_ORDINARY = "Save it as an 8-bit TIFF, a PNG or a JPEG, and choose that file."
