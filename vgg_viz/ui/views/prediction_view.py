@@ -43,7 +43,7 @@ from vgg_viz.views import VIEWS
 (CAM_PAPER,) = VIEWS["prediction"].papers
 LAST = VGG19.block_ends[-1]
 LARGEST_TILE = 448  # CSS pixels: twice the image
-MAPS_PER_ROW = 4  # wide tiles, since their titles hold two numbers
+MAPS_PER_ROW = 8  # on the whole page; half as many for each side of a comparison
 HALF = 560  # CSS pixels: half the page
 MOST_TIMES = 1_000_000  # largest ratio of two probabilities in words
 MOST_EXPONENT = 100.0  # beyond which a ratio would overflow
@@ -215,9 +215,10 @@ def target_in(predictions: Predictions, target: ClassTarget) -> ClassTarget:
 def in_columns(
     sides: Sides, target: ClassTarget, show_one: Callable[[Predictions, ClassTarget], None]
 ) -> None:
-    """Show each side of a comparison by ``show_one`` in a column of its own."""
-    for column, one in zip(st.columns(len(sides), gap="large"), sides, strict=True):
-        with column:
+    """Show each side of a comparison by ``show_one`` in a column; one side without columns."""
+    places = st.columns(2, gap="large") if len(sides) == 2 else [st.container()]
+    for place, one in zip(places, sides, strict=True):
+        with place:
             if one.heading:
                 st.markdown(f"**{text_blocks.escape(one.heading)}**")
             show_one(one, target_in(one, target))
@@ -354,9 +355,10 @@ def show_maps(predictions: Predictions, target: ClassTarget, side: Side, count: 
         key,
         partial(selection.open_map, LAST, peaks=predictions.peaks(numbers), half=half),
         largest_tile=140,
+        smallest_tile=76,  # on a phone, the row scrolls sideways
         follows=False,
     )
-    columns = min(MAPS_PER_ROW, len(numbers))
+    columns = min(MAPS_PER_ROW // (2 if predictions.other else 1), len(numbers))
     tiles = predictions.important_maps_grid(target, side, numbers, columns)
     grid.show(predictions.maps.results, tiles, place)
     export_menu.offer(

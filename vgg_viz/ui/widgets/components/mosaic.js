@@ -15,6 +15,7 @@ const LOW = 500; // CSS pixels: in a lower window, no grid is fitted
 const SAVING = 60_000; // milliseconds that a browser may take to save an image
 const CAPTION = 76; // CSS pixels for the caption below a mosaic that fits the window
 const SMALLEST = 0.6; // size of a long title's letters, relative to the others'
+const TITLE_WIDTH = 0.94; // relative to its tile, so that neighbors' titles do not touch
 const SQUEEZE = 1.3; // largest width of a title, relative to its tile; it is squeezed to fit
 const EXPORT = '[class*="st-key-export-"] [data-testid="stPopoverButton"]';
 const HIDDEN = "This browser hides drawn images from pages: it would save noise.";
@@ -221,7 +222,7 @@ class Mosaic {
     context.textAlign = "center";
     context.font = `500 ${title - space}px ${style.fontFamily}`;
     this.header.heads.forEach((head, column) => {
-      write(context, head, column * this.layout.width + tile / 2, title - below, tile);
+      write(context, head, column * this.layout.width + tile / 2, title - below, TITLE_WIDTH * tile);
     });
     const border = style.getPropertyValue("--st-border-color");
     for (let index = 0; index < this.count; index++) {
@@ -230,7 +231,7 @@ class Mosaic {
       const [left, top] = corner(this.layout, index);
       this.drawTile(context, index, left, top);
       context.strokeRect(left - 0.5, top - 0.5, tile + 1, tile + 1); // black tiles on a dark page
-      write(context, this.header.titles[index], left + tile / 2, top - below, tile);
+      write(context, this.header.titles[index], left + tile / 2, top - below, TITLE_WIDTH * tile);
       if (this.header.flat[index]) this.strike(context, left, top, tile);
     }
     for (let index = 0; index < this.count; index++) {
