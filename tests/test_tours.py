@@ -239,6 +239,11 @@ WRONG_FILES = [
     ("Line 2 of the tour: expected text in UTF-8, got a byte 0xe4", f"{TITLE}#ä".encode("latin-1")),
     ("Line 2 of the tour: expected no control characters, got U+0000", TITLE.encode() + b"\0"),
     ("The tour: expected a file of at most 64 kB", b"\n" * 64_001),
+    (
+        "The tour: expected TOML, got a Git LFS pointer; run git",
+        "version https://git-lfs.github.com/",
+    ),
+    ("The tour: expected TOML, got a web page; download the file", "<!doctype html><html>"),
 ]
 
 

@@ -8,6 +8,7 @@ one sentence.
                                          --> text_for(steps[n], network), the text to show
 """
 
+import io
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from vgg_viz import links
+from vgg_viz.downloads.file_kinds import POINTERS, WEB_PAGE, recognize
 from vgg_viz.fields import (
     FIELDS,
     MOST_STEPS,
@@ -150,6 +152,9 @@ def _decoded(text: str | bytes) -> str:
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MOST_BYTES:
         raise TourError(f"expected a file of at most {MOST_BYTES // 1000} kB, got more")
+    kind = recognize(io.BytesIO(data))
+    if kind and kind in (*POINTERS, WEB_PAGE):
+        raise TourError(f"expected TOML, got {kind.described}")
     try:
         decoded = text if isinstance(text, str) else data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -11,7 +11,13 @@ from tests.support.maps import BiasedWeights, zeros_vgg19
 from tests.support.numpy_network import NumpyNetwork
 from tests.support.thin import RandomWeights, noise
 from vgg_viz.model.architecture import VGG19, Architecture
-from vgg_viz.model.network import Network, color_images, network_input, tiles_first
+from vgg_viz.model.network import (
+    Network,
+    color_images,
+    import_keras,
+    network_input,
+    tiles_first,
+)
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 
 TINY = Architecture("Tiny", blocks=((1, 2), (1, 3)), dense=(), input_side=8)
@@ -235,6 +241,14 @@ def test_first_calls_may_come_from_four_threads_at_once(attempt, threads):
 
 
 # -- Keras' own settings
+
+
+def test_keras_gets_its_folder_without_a_tilde(monkeypatch, tmp_path):
+    """Keras would create a folder of the name "~" where the server was started."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", "~/keras")
+    import_keras()
+    assert os.environ["KERAS_HOME"] == str(tmp_path / "keras")
 
 
 @pytest.mark.slow

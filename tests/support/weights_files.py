@@ -33,7 +33,7 @@ CreateArrays = Callable[[h5py.Group, tuple[str, str], Layer], None]
 def reference_folder() -> Path:
     """Return the folder of the reference data: ``$VGG_VIZ_REFERENCE``, or next to the project."""
     default = REPOSITORY.parent / "shared" / "reference"
-    return Path(os.environ.get("VGG_VIZ_REFERENCE") or default)
+    return Path(os.environ.get("VGG_VIZ_REFERENCE") or default).expanduser()
 
 
 class ReferenceWeights:

@@ -64,7 +64,8 @@ def printable(text: str) -> str:
 def unexpected(kind: FileKind | None) -> WeightsError:
     """Return an error that names the kind of a file without Keras' weights, and what to do."""
     if kind is None:
-        return WeightsError("expected a file that Keras has saved, got something else")
+        expected = "expected a file that Keras has saved, got something else"
+        return WeightsError(f"{expected}; copy or download it again")
     convert = "; convert its weights to Keras' HDF5 layout"
     return WeightsError(f"got {kind.described}{convert * kind.weights}")
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vgg_viz.downloads.fetching import path_setting
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 from vgg_viz.model.weights import Weights
@@ -58,6 +59,8 @@ def import_keras() -> ModuleType:
     """
     # Keras reads the variable once, on import.
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    if home := path_setting(os.environ, "KERAS_HOME"):
+        os.environ["KERAS_HOME"] = str(home)  # else Keras creates a folder of the name "~"
     import keras
 
     keras.config.set_image_data_format("channels_last")
