@@ -1,4 +1,4 @@
-"""Distance of two layers' maps at each position, against a loop written by hand."""
+"""Distances and cosines of channel vectors, against loops written by hand."""
 
 import math
 
@@ -7,7 +7,12 @@ import pytest
 
 from tests.support.maps import frozen, random_array
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
-from vgg_viz.interpretability.experiments.map_distance import distances_by_layer, map_distance
+from vgg_viz.interpretability.experiments.map_distance import (
+    cosines,
+    cosines_in_images,
+    distances_by_layer,
+    map_distance,
+)
 from vgg_viz.model.network import Network
 
 
@@ -61,17 +66,42 @@ def test_orthogonal_and_opposite_vectors_and_inactive_layers():
     assert inactive.undefined_share == 1
 
 
-def test_distances_by_layer_are_those_of_separate_passes_of_two_images_and_networks():
-    first = Network(RandomWeights(THIN), THIN)
+def test_distances_by_layer_are_those_of_separate_passes_of_two_images_and_networks(thin_network):
     second = Network(
         Changed(RandomWeights(THIN), {"block3_conv1": lambda *k: (2 * k[0], k[1])}), THIN
     )
     pixels, others = noise(48, 1), noise(48, 2)
-    for network, image in ((first, others), (second, pixels)):
-        found, steps = outcome(distances_by_layer(first, pixels, network, image))
+    for network, image in ((thin_network, others), (second, pixels)):
+        found, steps = outcome(distances_by_layer(thin_network, pixels, network, image))
         assert steps == 2 * 16  # the two passes of a block are steps of their own
         for layer, distance in zip(THIN.conv_layers, found, strict=True):
-            maps = first.feature_maps(pixels, layer.name), network.feature_maps(image, layer.name)
+            maps = (
+                one.feature_maps(source, layer.name)
+                for one, source in ((thin_network, pixels), (network, image))
+            )
             np.testing.assert_array_equal(distance.distances, map_distance(*maps).distances)
     assert [one.mean for one in found[:4]] == [0] * 4  # before the changed layer
     assert found[4].mean > 0
+
+
+def test_cosines_are_those_of_each_position_and_zero_where_inactive():
+    maps = np.random.default_rng(3).standard_normal((5, 4, 6)).astype(np.float32)
+    maps[:, 2, 3] = 0
+    vector = maps[:, 1, 5]
+    found = cosines(maps, vector)
+    assert found[2, 3] == 0
+    assert abs(found[1, 5] - 1) < 1e-6
+    for row, column in ((0, 0), (3, 2), (2, 5)):
+        other = maps[:, row, column].astype(np.float64)
+        expected = vector @ other / np.linalg.norm(vector) / np.linalg.norm(other)
+        assert abs(found[row, column] - expected) < 1e-6
+    assert np.allclose(cosines(7 * maps, vector), found, atol=1e-6)  # whatever the contrast
+
+
+def test_the_position_itself_is_the_best_match_in_its_own_image(thin_network):
+    layer, images = THIN.conv_layer("block2_conv2"), [noise(48, seed) for seed in (1, 2)]
+    vector = thin_network.feature_maps(images[1], layer.name)[:, 4, 7]
+    (other, own), steps = outcome(cosines_in_images(thin_network, layer, vector, images))
+    assert steps == 2
+    assert np.unravel_index(own.argmax(), own.shape) == (4, 7)
+    assert other.max() < own.max()

@@ -1,19 +1,34 @@
-"""Experiments: the points of a chart and its CSV, and what each experiment needs."""
+"""Experiments: what each needs, its pictures and numbers, and two networks by layer."""
+
+import json
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from tests.support.pages import open_page, payloads, texts, unpacked
+from tests.support.forged_values import states
+from tests.support.pages import inspected, open_page, payloads, shown, texts, unpacked
+from tests.support.truth import MAPS
+from tests.ui.page.test_sent_values import send
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.experiments.map_distance import map_distance
+from vgg_viz.interpretability.experiments.network_similarity import LayerSimilarity
 from vgg_viz.interpretability.experiments.occlusion import Occlusion
 from vgg_viz.interpretability.experiments.responses import LayerResponses
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.ui.parts import grating_chart, occlusion_map, response_curves, similar_positions
-from vgg_viz.ui.parts.charts import LinePoint, line_plot
+from vgg_viz.samples import SAMPLES
+from vgg_viz.ui.parts import (
+    available_images,
+    charts,
+    grating_chart,
+    map_distances,
+    occlusion_map,
+    response_curves,
+    similar_positions,
+)
+from vgg_viz.ui.parts.charts import LinePoint
 from vgg_viz.ui.state.selection import Selection
 from vgg_viz.ui.widgets import export_menu
 
@@ -70,7 +85,7 @@ def test_experiments_do_not_run_on_ablated_maps():
 
 def test_a_line_leaves_out_what_is_no_number():
     points = [LinePoint(at, "one", y, y) for at, y in enumerate((1.0, float("nan"), 2.0))]
-    (lines,) = line_plot(points, "x", (0, 2), "y")["layer"]
+    (lines,) = charts.line_plot(points, "x", (0, 2), "y")["layer"]
     assert [row["x"] for row in lines["data"]["values"]] == [0, 2]
 
 
@@ -118,7 +133,7 @@ def test_the_heatmap_of_similar_positions_shows_the_cosines(truth, offered, monk
     norms = np.linalg.norm(maps, axis=0) * np.linalg.norm(vector)
     expected = np.einsum("c,chw->hw", vector, maps) / np.where(norms > 0, norms, 1)
     np.testing.assert_allclose(drawn(page, "similar-here"), expected, atol=1e-5)
-    legend = unpacked(payloads(page)["similar-here"])[0]["legend"]
+    legend = inspected(page, "similar-here")["legend"]
     assert legend["labels"] == ["0", "1"]  # no cosine is negative
     assert len(set(legend["colors"])) > 7
     (best,) = offered["similar-elsewhere"].grids()
@@ -144,7 +159,7 @@ def test_the_heatmap_of_an_occlusion_shows_the_drops(monkeypatch, offered):
     query = {name: value for name, value in CHOSEN.items() if name not in ("row", "column")}
     page = open_page(**query, picture="bricks", experiment="occlusion")
     np.testing.assert_allclose(drawn(page, "occlusion"), drops[:, :, 2], rtol=1e-6)
-    assert len(unpacked(payloads(page)["occlusion"])[0]["legend"]["labels"]) == 3
+    assert len(inspected(page, "occlusion")["legend"]["labels"]) == 3
     (tiles,) = offered["occlusion"].grids()
     np.testing.assert_allclose(tiles.values[0], drops[:, :, 2], rtol=1e-6)
     assert list(tiles.table()) == ["tile", "minimum", "maximum", "mean", "variance"]
@@ -192,3 +207,70 @@ def test_the_occlusion_map_of_a_class_agrees_by_ranks(monkeypatch, truth):
     assert len(cells) == 5
     (weights,) = attributed
     assert (weights[7], weights[3], np.abs(weights).sum()) == (1, -1, 2)
+
+
+# -- two networks by layer
+
+DISTANCE = {**MAPS, "maps": "4", "tab": "experiments", "experiment": "distance"}
+
+
+def features(_, network, image):
+    """Return random features in place of the channels' means; those of three layers are equal."""
+    same = [layer.conv_number <= 3 for layer in VGG19.conv_layers]
+    random = [
+        np.random.default_rng([*image.title.encode(), index, 0 if equal else len(network.label)])
+        for index, equal in enumerate(same)
+    ]
+    return [one.standard_normal(64) for one in random]
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.setattr(map_distances, "means_of", features)
+    monkeypatch.setattr(available_images, "SAMPLES", SAMPLES)
+    return open_page(**DISTANCE, compare="network")
+
+
+def test_two_networks_are_compared_over_the_images_at_hand(page):
+    shown_bars = inspected(page, "similarity-of-layers")
+    assert shown_bars["numbers"] == [*range(1, 17)]
+    lines = [bar["lines"].splitlines() for bar in shown_bars["bars"]]
+    assert [layer for layer, *_ in lines] == [layer.name for layer in VGG19.conv_layers]
+    values = [
+        float(value.removeprefix("Unbiased CKA: ").replace("−", "-")) for _, value, _ in lines
+    ]
+    np.testing.assert_allclose(values[:3], 1)
+    assert max(values[3:]) < 0.9
+    assert "Over 8 images: the samples and your own" in texts(page)
+    by_chance = max(float(chance.removeprefix("Shuffled, at most: ")) for *_, chance in lines)
+    assert f"at most {by_chance:.2f}" in texts(page)
+    assert "12 of 20 images are missing" in texts(page)
+
+
+def choose_bar(page, number):
+    """Choose a bar of the distances, as a browser does."""
+    bars = next(one for one in page.get("bidi_component") if one.key == "distance-of-layers")
+    event = json.dumps([{"event": "picked", "value": number}])
+    send(page, *states([bars.proto.id], {"json_trigger_value": event})[1:])
+
+
+def test_a_click_on_a_bar_opens_its_layer(page):
+    assert shown(page, "layer") == "block3_conv1"
+    choose_bar(page, 2)
+    assert shown(page, "layer") == "block1_conv2"
+    assert inspected(page, "distance-of-layers")["current"] == 2
+    for number in (0, 17, "x", None, [], 1e999):
+        choose_bar(page, number)
+        assert shown(page, "layer") == "block1_conv2"
+
+
+def test_images_of_one_network_are_not_compared_over_several_images():
+    page = open_page(**DISTANCE, change="mirror", compare="unchanged")
+    assert "distance-of-layers" in payloads(page)
+    assert "similarity-of-layers" not in payloads(page)
+
+
+def test_undefined_similarities_have_no_bar_and_enough_images_are_said_to_be_enough():
+    found = [LayerSimilarity(float("nan"), float("nan"))] * 16
+    assert charts.layer_rows({"similarity": one.cka} for one in found) == []
+    assert map_distances.similarity_caption(found, 20) == "Over 20 images: the samples and your own"
