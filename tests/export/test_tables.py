@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -31,6 +32,12 @@ def test_arrays_come_back_as_they_were_with_a_description_in_the_same_file():
         assert file["maps"].dtype == np.float32
         np.testing.assert_array_equal(file["numbers"], arrays["numbers"], strict=True)
         assert json.loads(file["metadata.json"]) == described
+
+
+def test_the_same_content_gives_the_same_file_on_another_day(monkeypatch):
+    before, now = arrays_npz({"maps": np.arange(3)}, {"a": 1}), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    assert arrays_npz({"maps": np.arange(3)}, {"a": 1}) == before
 
 
 def test_the_description_names_axes_numbers_and_texts():

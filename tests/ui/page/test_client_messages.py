@@ -5,14 +5,23 @@ from unittest.mock import Mock, call
 import pytest
 import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
+from tests.load.widgets import Widget, triggered
 from vgg_viz.ui.page import client_messages, process
-from vgg_viz.ui.page.client_messages import MOST_BYTES, MOST_LETTERS, bounded
+from vgg_viz.ui.page.client_messages import (
+    MOST_BYTES,
+    MOST_EXPORTS,
+    MOST_FILES,
+    MOST_LETTERS,
+    MOST_WIDGETS,
+    bounded,
+)
 from vgg_viz.ui.state.shared_instance import shared
 
 
@@ -29,12 +38,18 @@ def operation(name: str) -> BackMsg:
     return message
 
 
-LAYER = WidgetState(id="layer", string_value="7 · block3_conv3")
+def request_for_files(count: int) -> BackMsg:
+    message = BackMsg()
+    message.file_urls_request.file_names.extend([""] * count)
+    return message
+
+
+LAYER = WidgetState(id="$$ID-1-layer", string_value="7 · block3_conv3")
 TOO_LONG = [
-    WidgetState(id="ablated", string_value="217," * (MOST_BYTES // 4)),
-    WidgetState(id="mosaic", json_trigger_value="[" * MOST_BYTES),
-    WidgetState(id="blocks", string_array_value={"data": ["1"] * (MOST_BYTES // 3)}),
-    WidgetState(id="maps", double_array_value={"data": [1.0] * (MOST_BYTES // 8)}),
+    WidgetState(id="$$ID-1-ablated", string_value="217," * (MOST_BYTES // 4)),
+    WidgetState(id="$$ID-1-mosaic", json_trigger_value="[" * MOST_BYTES),
+    WidgetState(id="$$ID-1-blocks", string_array_value={"data": ["1"] * (MOST_BYTES // 3)}),
+    WidgetState(id="$$ID-1-maps", double_array_value={"data": [1.0] * (MOST_BYTES // 8)}),
 ]
 
 
@@ -43,6 +58,20 @@ def test_a_value_that_is_too_long_is_dropped_and_the_others_stay(state):
     sent = rerun(state, LAYER)
     assert bounded(sent) == rerun(LAYER)
     assert sent == rerun(state, LAYER)
+
+
+def test_widgets_beyond_a_number_are_dropped():
+    assert bounded(rerun(*[LAYER] * MOST_WIDGETS, LAYER)) == rerun(*[LAYER] * MOST_WIDGETS)
+
+
+@pytest.mark.parametrize("name", ["", "view-values", "layer", "$$STREAMLIT_INTERNAL_KEY_x", "$$"])
+def test_a_key_of_the_sessions_state_is_no_widget(name):
+    assert bounded(rerun(WidgetState(id=name, bool_value=True), LAYER)) == rerun(LAYER)
+
+
+def test_the_events_of_a_component_are_kept():
+    event = triggered(Widget(Element(bidi_component={"id": LAYER.id}), ""), "picked", 1)
+    assert bounded(rerun(event)) == rerun(event)
 
 
 def test_a_query_that_is_too_long_is_dropped():
@@ -68,6 +97,7 @@ def test_a_url_of_the_page_that_cannot_be_read_is_dropped(url):
         BackMsg(debug_shutdown_runtime=True),
         operation("install_skills"),
         operation("dismiss_skills_nudge"),
+        request_for_files(MOST_FILES + 1),
         BackMsg(),
     ],
     ids=lambda message: str(message).split("\n")[0][:40] or "empty",
@@ -87,15 +117,25 @@ def test_messages_that_the_page_never_sends_are_ignored(message, monkeypatch: py
         BackMsg(stop_script=True),
         BackMsg(app_heartbeat=True),
         operation("deferred_file"),
+        request_for_files(MOST_FILES),
     ],
-    ids=["rerun", "stop", "heartbeat", "export"],
+    ids=["rerun", "stop", "heartbeat", "export", "files"],
 )
 def test_the_pages_own_messages_are_handled_as_they_are(message, monkeypatch: pytest.MonkeyPatch):
-    handled, session = Mock(), Mock()
+    handled, session = Mock(), Mock(_background_tasks={*range(MOST_EXPORTS - 1)})
     monkeypatch.setattr(client_messages, "_handle", handled)
     process.prepare()
     AppSession.handle_backmsg(session, message)
     handled.assert_called_once_with(session, message)
+
+
+def test_a_page_exports_only_some_files_at_the_same_time(monkeypatch: pytest.MonkeyPatch):
+    handled = Mock()
+    monkeypatch.setattr(client_messages, "_handle", handled)
+    process.prepare()
+    busy = Mock(_background_tasks={*range(MOST_EXPORTS)})
+    AppSession.handle_backmsg(busy, operation("deferred_file"))
+    handled.assert_not_called()
 
 
 @pytest.mark.parametrize("state", ScriptRequestType)

@@ -24,8 +24,14 @@ KINDS = {
     "backend_operation_request",
 }
 OPERATIONS = {"deferred_file"}  # an exported file
+MOST_EXPORTS = 3  # of a page at the same time; all viewers' exports share a few threads
 MOST_BYTES = 131_072  # of one widget's state; 200 files uploaded at once take about 100,000
 MOST_LETTERS = 16_384  # of the URL and of its query string
+MOST_WIDGETS = 1_000  # of a message; a page has up to 110
+MOST_FILES = 1_000  # that are to be uploaded at once
+# Beginnings of ids: widgets', and those of components' events. Streamlit takes others for keys of
+# the session's state.
+IDS = ("$$ID-", "$$STREAMLIT_INTERNAL_KEY_$$ID-")
 
 _handle = AppSession.handle_backmsg
 _clear = ForwardMsgQueue.clear
@@ -60,7 +66,10 @@ def _handle_bounded(session: AppSession, message: BackMsg) -> None:
     bounded_message, runner = bounded(message), session._scriptrunner
     if bounded_message is None:
         return
-    if bounded_message.WhichOneof("type") == "rerun_script":
+    kind = bounded_message.WhichOneof("type")
+    if kind == "backend_operation_request" and len(session._background_tasks) >= MOST_EXPORTS:
+        return
+    if kind == "rerun_script":
         bounded_message = narrowed(session, bounded_message)
     has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP
     if has_ended and bounded_message.rerun_script.fragment_id:
@@ -79,6 +88,8 @@ def bounded(message: BackMsg) -> BackMsg | None:
     if kind == "backend_operation_request":
         operation = message.backend_operation_request.WhichOneof("payload")
         return message if operation in OPERATIONS else None
+    if kind == "file_urls_request" and len(message.file_urls_request.file_names) > MOST_FILES:
+        return None
     shorter = BackMsg()
     shorter.CopyFrom(message)
     if kind == "rerun_script":
@@ -98,7 +109,8 @@ def is_url(text: str) -> bool:
 def shorten(state: ClientState) -> None:
     """Remove what is out of bounds: a widget keeps its last value, a URL opens the first page."""
     widgets = state.widget_states.widgets
-    kept = [widget for widget in widgets if widget.ByteSize() <= MOST_BYTES]
+    del widgets[MOST_WIDGETS:]
+    kept = [one for one in widgets if one.id.startswith(IDS) and one.ByteSize() <= MOST_BYTES]
     del widgets[:]
     widgets.extend(kept)
     if len(state.query_string) > MOST_LETTERS:
