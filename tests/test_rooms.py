@@ -3,6 +3,7 @@
 import ast
 import re
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import vgg_viz
@@ -69,6 +70,11 @@ def test_imports_go_one_way():
     for path in MODULES:
         reached = {room(found) for name in imported(path) if (found := module(name))}
         assert reached <= set(ROOMS[: ROOMS.index(room(path)) + 1]), path
+
+
+def test_no_modules_import_each_other():
+    graph = {path: {module(name) for name in imported(path)} - {path, None} for path in MODULES}
+    TopologicalSorter(graph).prepare()  # raises a CycleError
 
 
 def test_only_ui_imports_streamlit_and_the_core_starts_no_threads():

@@ -36,6 +36,11 @@ def scrolled(page: Page) -> float:
     return page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollTop")
 
 
+def assert_short(page: Page) -> None:
+    main = page.locator('[data-testid="stMain"]')
+    assert main.evaluate("(main) => main.scrollHeight") <= 1900
+
+
 # -- on a laptop
 
 
@@ -131,14 +136,12 @@ def test_with_a_position_the_page_is_short_and_each_tabs_picture_is_in_sight(vis
         page.get_by_role("radio", name=name).click()
         expect(page.locator(picture).first).to_be_in_viewport(ratio=0.999)
         settle(page)
-        assert (
-            page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
-        )
+        assert_short(page)
     scroll(page, 0)
     switch.click()
     expect(page.locator(".st-key-ablated-before canvas")).to_be_in_viewport(ratio=0.999)
     settle(page)
-    assert page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
+    assert_short(page)
 
 
 VALUE = f"{LAYER}&channel=12&row=20&column=30"
@@ -163,7 +166,7 @@ def test_every_tab_is_short_and_its_texts_begin_at_one_line(visit, query):
     page = visit(query, viewport=LARGE)
     expect(page.locator(".st-key-map-tabs")).to_be_visible()
     settle(page)
-    assert page.locator('[data-testid="stMain"]').evaluate("(main) => main.scrollHeight") <= 1900
+    assert_short(page)
     for numbers in page.locator(".figures").all():
         column = numbers.locator("xpath=ancestor::*[@data-testid='stVerticalBlock'][1]")
         first = numbers.locator("dt").first

@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser import cases
 from tests.support.reading import listening, settle
@@ -43,11 +43,16 @@ def overlapping(buttons: Locator) -> list[str]:
     return [
         f"{first} and {second}"
         for (first, a), (second, b) in combinations(boxes, 2)
-        if all(
-            min(a[start] + a[size], b[start] + b[size]) - max(a[start], b[start]) > 2
-            for start, size in (("x", "width"), ("y", "height"))
-        )
+        if overlap(a, b) > 2
     ]
+
+
+def overlap(a: FloatRect, b: FloatRect) -> float:
+    """Return the pixels by which two boxes cover each other; negative if they do not."""
+    return min(
+        min(a[start] + a[size], b[start] + b[size]) - max(a[start], b[start])
+        for start, size in (("x", "width"), ("y", "height"))
+    )
 
 
 def header_buttons(page: Page) -> Locator:

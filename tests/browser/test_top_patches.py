@@ -1,9 +1,10 @@
 """Top patches in a browser: from a channel to its patches, and on to a position of its map."""
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser import PHONE
 from tests.browser.test_own_picture import drop, give, shows
@@ -38,6 +39,17 @@ def expect_channel(page: Page, channel: int) -> None:
     name = page.locator(".st-key-chosen-channel .title")
     expect(name).to_have_text(f"Channel {channel} of block3_conv1")
     settle(page)
+
+
+COLORS = [
+    {"name": f"{color}.png", "mimeType": "image/png", "buffer": photo(color)}
+    for color in ("red", "green", "blue")
+]
+
+
+def add(page: Page, *files: FilePayload | Path) -> None:
+    """Upload files together as pictures to search."""
+    page.locator('[class*="st-key-own-upload-several"] input[type=file]').set_input_files(files)
 
 
 def test_click_leads_to_a_channels_patches_to_a_position_and_back(visit):
@@ -77,13 +89,7 @@ def test_pictures_dropped_together_are_added_together(open_page):
 
 def test_added_pictures_are_searched_and_become_the_viewers_own(open_page):
     page = open_page(f"{TOP_PATCHES}&channel=5")
-    files = [
-        {"name": f"{color}.png", "mimeType": "image/png", "buffer": photo(color)}
-        for color in ("red", "green", "blue")
-    ]
-    files.append({"name": "words.png", "mimeType": "image/png", "buffer": b"words"})
-    uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
-    uploader.set_input_files(files)
+    add(page, *COLORS, {"name": "words.png", "mimeType": "image/png", "buffer": b"words"})
     expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
     expect(page.get_by_text("Could not read as a picture: “words.png”.")).to_be_visible()
     settle(page)
@@ -103,12 +109,7 @@ def test_back_shows_the_own_picture_that_was_there(open_page):
     page = open_page("view=maps&maps=4&layer=block3_conv1&channel=5")
     give(page, photo("yellow"))
     page.get_by_role("radio", name="Feature visualization", exact=True).click()
-    uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
-    files = [
-        {"name": f"{color}.png", "mimeType": "image/png", "buffer": photo(color)}
-        for color in ("red", "green", "blue")
-    ]
-    uploader.set_input_files(files)
+    add(page, *COLORS)
     expect(page.get_by_text("top patches from 12 images, 4 of them yours").first).to_be_visible()
     settle(page)
     said = lines(page, "channel-patches")
@@ -124,11 +125,10 @@ def test_back_shows_the_own_picture_that_was_there(open_page):
 
 def test_a_file_that_is_too_large_among_several_is_named(open_page, tmp_path):
     page = open_page(TOP_PATCHES)
-    uploader = page.locator('[class*="st-key-own-upload-several"] input[type=file]')
     large, small = tmp_path / "large.png", tmp_path / "small.png"
     large.write_bytes(photo("red") + bytes(MAX_BYTES))
     small.write_bytes(photo("green"))
-    uploader.set_input_files([large, small])
+    add(page, large, small)
     expect(page.get_by_text("Larger than 20 MB, so not added: “large.png”.")).to_be_visible()
     expect(page.get_by_text("top patches from 9 images, 1 of them yours").first).to_be_visible()
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.browser import cases
+from tests.browser.test_layout import overlap
 from tests.support import REPOSITORY
 from tests.support.reading import listening, settle
 from vgg_viz import links
@@ -165,18 +166,9 @@ def test_nothing_lies_over_a_lectures_words(visit, query, width):
     words = page.locator(
         '[data-testid="stMain"] :is(h2, h3, [data-testid="stCaptionContainer"]), canvas'
     )
-    for part in words.all():
+    for part in words.locator("visible=true").all():
         for box in boxes:
-            assert not overlap(box, part.bounding_box()), part
-
-
-def overlap(one, other):
-    if other is None:
-        return False
-    return all(
-        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
-        for start, size in (("x", "width"), ("y", "height"))
-    )
+            assert overlap(box, part.bounding_box()) <= 0, part
 
 
 @pytest.mark.parametrize("lecture", ["true", "false"])

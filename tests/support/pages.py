@@ -150,6 +150,12 @@ PULSES = ("optimization-pulse", "patches-pulse", "conclusion-pulse")
 UNSEEN = ("keys", "dropping", "tab-token", "first-steps", *PULSES)
 
 
+def has_pulse(page: AppTest, name: str) -> bool:
+    """Return whether the page will rerun after a while, by the component of this name."""
+    assert name in PULSES
+    return any(part.key == name for part in page.main.get("bidi_component"))
+
+
 def payloads(page: AppTest) -> dict[str, bytes]:
     """Return the data of the page's own components, by their names."""
     parts = page.main.get("bidi_component")

@@ -13,7 +13,6 @@ from vgg_viz.export.plain_text import file_stem
 from vgg_viz.option import Option, by_name, resolve
 
 if TYPE_CHECKING:
-    from vgg_viz.export.scripts import Run
     from vgg_viz.export.tiles import Tiles
 
 
@@ -29,6 +28,17 @@ SHAPES: Mapping[str, SheetShape] = by_name(
     SheetShape("16:9", "Slide 16:9", ratio=16 / 9),
     SheetShape("4:3", "Slide 4:3", ratio=4 / 3),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Inputs from which a script computes one array."""
+
+    template: str  # name of the script in `vgg_viz.export.scripts`
+    name: str  # name of the array
+    # Keyword arguments of the template's function: text, numbers, images (RGB uint8 in the size of
+    # the network's input), and sequences of numbers or images.
+    arguments: Mapping[str, object]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ import numpy as np
 
 from vgg_viz.model.architecture import VGG19, DenseLayer
 from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite, names_in
+from vgg_viz.model.network import NamedWeights
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
-    NamedWeights,
     StoredWeights,
     UntrainedWeights,
     Weights,

@@ -15,30 +15,49 @@ From this input, any layer of the block takes 5 to 65 ms, instead of up to 170 m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from importlib import import_module
 from threading import Event, Lock
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from vgg_viz.downloads.fetching import path_setting
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
-from vgg_viz.model.weights import Weights
 
 if TYPE_CHECKING:
     # Importing TensorFlow takes seconds, so only building a network does.
     import keras
 
+LayerWeights = tuple[np.ndarray, np.ndarray]
 Tensor = Any  # TensorFlow has no type stubs
 Pass = Callable[[Tensor], Sequence[Tensor]]  # a compiled forward pass
 
 # Keras builds and traces models with global state, which is not thread-safe.
 keras_lock = Lock()
+
+
+class NamedWeights(Protocol):
+    """Weights with a name for captions."""
+
+    @property
+    def label(self) -> str:
+        """Name of the weights in captions, such as "ImageNet" or "untrained"."""
+
+    @property
+    def identity(self) -> Hashable:
+        """Hashable value that differs between different weights, even with equal labels."""
+
+
+class Weights(NamedWeights, Protocol):
+    """Source of the weights of VGG19's conv layers."""
+
+    def read(self, layer_name: str) -> LayerWeights:
+        """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
 
 
 class _TensorFlow:

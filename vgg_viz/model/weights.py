@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -38,14 +38,13 @@ from vgg_viz.model.file_guards import (
     turn,
     unexpected,
 )
+from vgg_viz.model.network import LayerWeights as LayerWeights
+from vgg_viz.model.network import Weights as Weights
+from vgg_viz.model.own_networks.own_network import OwnNetwork, open_network
 from vgg_viz.model.own_networks.trial import check_in_child
 
 if TYPE_CHECKING:
     import h5py
-
-    from vgg_viz.model.own_networks.own_network import OwnNetwork
-
-LayerWeights = tuple[np.ndarray, np.ndarray]
 
 # Current host of Keras' weights (keras/src/applications/vgg19.py), then the original one.
 ADDRESSES = (
@@ -75,25 +74,6 @@ IMAGENET_LABEL = "ImageNet"
 FILE_LABEL = "weights of "
 
 _log = logging.getLogger(__name__)
-
-
-class NamedWeights(Protocol):
-    """Weights with a name for captions."""
-
-    @property
-    def label(self) -> str:
-        """Name of the weights in captions, such as "ImageNet" or "untrained"."""
-
-    @property
-    def identity(self) -> Hashable:
-        """Hashable value that differs between different weights, even with equal labels."""
-
-
-class Weights(NamedWeights, Protocol):
-    """Source of the weights of VGG19's conv layers."""
-
-    def read(self, layer_name: str) -> LayerWeights:
-        """Return a conv layer's kernel (3, 3, channels, filters) and bias (filters,), float32."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +151,7 @@ class UntrainedWeights:
 
 def obtain(
     environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
-) -> "StoredWeights | OwnNetwork":
+) -> StoredWeights | OwnNetwork:
     """Find VGG19's weights on the disk, or download them.
 
     Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' files on this disk, if
@@ -200,10 +180,8 @@ def obtain(
     return StoredWeights(path, IMAGENET_LABEL, fingerprint, skipped)
 
 
-def _open_any(path: Path) -> "StoredWeights | OwnNetwork":
+def _open_any(path: Path) -> StoredWeights | OwnNetwork:
     """Open a file in the layout of Keras' own, or else any that Keras has saved, with its head."""
-    from vgg_viz.model.own_networks.own_network import open_network  # which imports this module
-
     try:
         stored = open_weights(path)
     except WeightsError:

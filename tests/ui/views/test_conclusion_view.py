@@ -8,6 +8,7 @@ import pytest
 from tests.support.pages import (
     captions,
     choose,
+    has_pulse,
     mosaics,
     network_of,
     open_page,
@@ -55,15 +56,11 @@ def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
         assert not page.get("vega_lite_chart")
         assert len(page.get("skeleton")) == 3
         assert "largest correlation" in texts(page)
-        assert has_pulse(page)
+        assert has_pulse(page, "conclusion-pulse")
     run(page)
     assert len(page.get("vega_lite_chart")) == 3
     assert not page.get("skeleton")
-    assert not has_pulse(page)
-
-
-def has_pulse(page):
-    return any(part.key == "conclusion-pulse" for part in page.main.get("bidi_component"))
+    assert not has_pulse(page, "conclusion-pulse")
 
 
 def test_the_lessons_are_in_numbers(truth):

@@ -17,6 +17,7 @@ from tests.support import pages
 from tests.support.pages import (
     captions,
     choose,
+    has_pulse,
     inspected,
     open_page,
     payloads,
@@ -31,12 +32,11 @@ from tests.support.truth import number
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, paste_image
-from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, TopPatch, crop_patch
+from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, crop_patch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.parts import available_images, optimized_images, pasted_image, patch_grids
-from vgg_viz.ui.parts.available_images import AvailableImage
+from vgg_viz.ui.parts import available_images, optimized_images, pasted_image
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import visualization_view
 
@@ -124,11 +124,6 @@ def known_patches(monkeypatch):
     monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
 
 
-def polls(page):
-    """Return whether the page will rerun after a while."""
-    return any(part.key == "optimization-pulse" for part in page.main.get("bidi_component"))
-
-
 def tiles_of(page, name="optimized-grid"):
     """Return a grid's header and its tiles, RGB."""
     header, tiles = pages.tiles_of(payloads(page)[name])
@@ -167,7 +162,7 @@ def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
     assert all((tile == GRAY).all() for tile in tiles)
     assert progress_of(page) == ("Optimizing images…", 0)
     assert buttons(page) == ["Stop"]
-    assert polls(page)
+    assert has_pulse(page, "optimization-pulse")
     assert "4 of 64 channels · 0 finished" in caption_of(page)
     worker.step, worker.seconds_left = 10, 11.7
     header, tiles = tiles_of(run(page))
@@ -179,14 +174,14 @@ def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
         assert tile.shape == (SIDE, SIDE, 3)
         assert (tile == bright(channel, 10)).all()
     assert progress_of(page) == ("Optimizing images: about 12 s left", 25)
-    assert polls(page)
+    assert has_pulse(page, "optimization-pulse")
     assert calls == [True, True]
     worker.step = STEPS
     header, _ = tiles_of(run(page))
     assert header["titles"] == ["1 · 40 · 4×", "2 · 80 · 4×", "3 · 120", "4 · 160 · 4×"]
     assert header["lines"][1] == "80 before ReLU\n4× the top patch (20)"
     assert (progress_of(page), buttons(page)) == (None, [])
-    assert not polls(page)
+    assert not has_pulse(page, "optimization-pulse")
     assert " finished" not in caption_of(page)
     assert "top patches from this page's 2 images (not ImageNet)" in caption_of(page)
     assert calls[2:] == [False]
@@ -203,7 +198,7 @@ def test_stop_requests_no_more_until_continue(worker, offered):
     assert not worker.take_requests()
     assert progress_of(page) == ("Stopped", 25)
     assert not offered  # unfinished images are not exported
-    assert not polls(page)
+    assert not has_pulse(page, "optimization-pulse")
     assert tiles_of(page)[0]["titles"][0] == "1 · 25% done"
     # It applies to these images only.
     assert buttons(choose(page, "channel", 2)) == ["Continue"]  # to look at it, as far as it is
@@ -215,7 +210,7 @@ def test_stop_requests_no_more_until_continue(worker, offered):
     press(page, "optimization-toggle")
     assert worker.take_requests()
     assert buttons(page) == ["Stop"]
-    assert polls(page)
+    assert has_pulse(page, "optimization-pulse")
 
 
 @pytest.mark.parametrize(
@@ -338,7 +333,7 @@ def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
     page = open_page(**OPTIMIZED, network="Untrained")
     assert [one.value for one in page.warning] == [r"Could not optimize \*channel\* 2."]
     assert progress_of(page) is None
-    assert not polls(page)
+    assert not has_pulse(page, "optimization-pulse")
     (export,) = offered.values()
     assert export.runs()[0].arguments["channels"] == [1, 3, 4]
     assert export.grids()[0].numbers == [1, 3, 4]
@@ -397,19 +392,3 @@ def test_only_the_finished_image_of_a_chosen_channel_is_pasted(worker):
     choose(page, "channel", None)
     assert "pasted" not in payloads(page)
     assert any("Choose a channel" in text for text in captions(page))
-
-
-@pytest.mark.parametrize(
-    ("tile", "changes"),
-    [
-        (1, []),
-        (2, [{"picture": "coffee", "row": 4, "column": 5, "view": "maps", "half": "second"}]),
-    ],
-)
-def test_a_click_on_the_top_patch_beside_an_image_opens_its_position(monkeypatch, tile, changes):
-    made = []
-    monkeypatch.setattr(patch_grids.state, "change", made.append)
-    images = [AvailableImage("cat", "Cat", "a", None), AvailableImage("coffee", "", "b", None)]
-    spot = TopPatch(1, 5.0, 3, 4)
-    patch_grids.open_patch(images, [None, spot], "second", tile)
-    assert made == changes

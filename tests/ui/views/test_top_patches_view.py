@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.pages import (
     choose,
+    has_pulse,
     open_page,
     payloads,
     run,
@@ -94,12 +95,12 @@ def test_inactive_channel_has_no_patches():
 def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
     changes = []
     monkeypatch.setattr(state, "change", changes.append)
-    spots = [patch_grids.TopPatch(1, 5.0, 3, 4), patch_grids.TopPatch(0, 4.0, 0, 55)]
+    spots = [None, patch_grids.TopPatch(1, 5.0, 3, 4), patch_grids.TopPatch(0, 4.0, 0, 55)]
     images = [
         available_images.AvailableImage("cat", "Cat", "a", InputImage),
         available_images.AvailableImage("coffee", "", "b", InputImage),
     ]
-    for number in (1, 2):
+    for number in (1, 2, 3):  # the first is an optimized image, which has no position
         patch_grids.open_patch(images, spots, "second", number)
     assert changes == [
         {"picture": "coffee", "row": 4, "column": 5, "view": "maps", "half": "second"},
@@ -201,18 +202,14 @@ def test_all_images_are_searched_at_once_where_their_patches_are_compared(monkey
     assert slot.said == [(1 / 3, "1 of 3 images searched"), (2 / 3, "2 of 3 images searched"), None]
 
 
-def has_pulse(page):
-    return any(part.key == "patches-pulse" for part in page.main.get("bidi_component"))
-
-
 def test_a_long_search_shows_the_images_searched_so_far_and_asks_for_the_rest(monkeypatch):
     monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", 0.0)
     monkeypatch.setattr(results_module.Results, "soon", lambda *_: None)
     page = open_page(**TOP_PATCHES, maps="4", channel="9")
     assert "top patches from this page's 1 image (not ImageNet)" in texts(page)
     assert len(tiles_of(payloads(page)["channel-patches"])[1]) == 2  # its two peaks, no further
-    assert has_pulse(page)
+    assert has_pulse(page, "patches-pulse")
     monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", math.inf)
     run(page)
     assert "top patches from this page's 2 images (not ImageNet)" in texts(page)
-    assert not has_pulse(page)
+    assert not has_pulse(page, "patches-pulse")

@@ -16,7 +16,7 @@ from tests.support.pages import (
     widget,
 )
 from vgg_viz.model.architecture import VGG19
-from vgg_viz.ui.parts import comparison
+from vgg_viz.ui.parts import comparison, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.views import VIEWS
 
@@ -80,7 +80,7 @@ HOSTILE = "www.evil.example :red[x] **b**"
 def test_names_from_outside_are_no_markdown(monkeypatch, query):
     monkeypatch.setattr(LayerMaps, "subject", HOSTILE)
     monkeypatch.setattr(comparison, "headings", lambda _: (HOSTILE, HOSTILE))
-    monkeypatch.setattr(comparison, "network_name", lambda _: HOSTILE)
+    monkeypatch.setattr(pairs, "network_name", lambda _: HOSTILE)
     page = open_page(**query)
     parts = [*page.markdown, *page.caption, *page.subheader, *page.info, *page.warning]
     said = [part.value for part in parts]

@@ -5,6 +5,7 @@
   scripts share
 """
 
-from vgg_viz.export.scripts.script_writer import Run, script_weights, write_script
+from vgg_viz.export.formats import Run
+from vgg_viz.export.scripts.script_writer import script_weights, write_script
 
 __all__ = ["Run", "script_weights", "write_script"]

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from vgg_viz import __version__
-from vgg_viz.export.formats import Export
+from vgg_viz.export.formats import Export, Run
 from vgg_viz.export.plain_text import plain
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.own_networks.head import Head
@@ -26,17 +26,6 @@ from vgg_viz.model.own_networks.own_network import OwnNetwork
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, Weights
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Inputs from which a script computes one array."""
-
-    template: str  # name of the script in `templates`
-    name: str  # name of the array
-    # Keyword arguments of the template's function: text, numbers, images (RGB uint8 in the size of
-    # the network's input), and sequences of numbers or images.
-    arguments: Mapping[str, object]
 
 
 @dataclass(frozen=True)

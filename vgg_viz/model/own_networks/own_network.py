@@ -25,6 +25,7 @@ from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import fingerprint_of
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.file_guards import WeightsError, as_weights_error, check_finite, turn, unexpected
+from vgg_viz.model.network import LayerWeights
 from vgg_viz.model.own_networks.configuration import (
     CannotFollow,
     ConfiguredLayer,
@@ -47,8 +48,6 @@ from vgg_viz.model.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import keras
-
-    from vgg_viz.model.weights import LayerWeights
 
 _log = logging.getLogger(__name__)
 

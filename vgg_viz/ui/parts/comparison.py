@@ -13,12 +13,11 @@ from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.map_orders import DIFFERENCE
 from vgg_viz.interpretability.map_statistics import mean_differences
 from vgg_viz.model.network import Network
-from vgg_viz.model.networks import NETWORKS
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import inspector, map_tabs, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair, Sides
+from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, NAMES, Pair, Sides
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
@@ -26,7 +25,6 @@ from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.views import UNCHANGED, Comparison
 
 INSPECTORS = ("inspector-0", "inspector-1")
-NAMES = ("this", "other")  # of the exported arrays
 # Halves by their grids; a click on the difference stays with the half chosen before.
 HALF_OF = dict(zip((f"compared-{name}" for name in NAMES), HALVES, strict=True))
 
@@ -36,12 +34,6 @@ LESSON = (
     "error, but it sees an almost blank image with red and blue swapped. On a common scale, its "
     "maps are almost dark. With *Each tile* as the scale, you see that their patterns change too."
 )
-# Advice where both sides are identical.
-IDENTICAL = {
-    UNCHANGED: "choose an amount other than 0 in the sidebar.",
-    "picture": "choose another picture in the sidebar.",
-    "network": "without ImageNet’s weights, there is only the untrained network.",
-}
 INTRODUCTIONS = {
     UNCHANGED: "The same feature maps of the **changed** and of the **unchanged** image.",
     "picture": "The same feature maps of **two images**.",
@@ -92,7 +84,7 @@ def show(
     text_blocks.prose(INTRODUCTIONS[compared.kind])
     sides = maps, other_side(maps, compared, notice)
     if sides[0].key == sides[1].key:
-        note_identical(compared.kind)
+        pairs.note_identical(compared.kind)
     pair = make_pair(sides, count, order)
     pairs.show(
         pair.grids(compared.shown_as, compared.appearance),
@@ -108,11 +100,6 @@ def show(
     )
     if not mode.in_lecture() or selection.current():
         show_inspectors(sides, compared.appearance, pair.numbers)
-
-
-def note_identical(kind: Comparison) -> None:
-    """Show a note that both sides of a comparison are identical, and the reason or a remedy."""
-    st.info("Both sides are identical: " + IDENTICAL[kind], icon=":material/equal:")
 
 
 def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator) -> LayerMaps:
@@ -175,13 +162,7 @@ def headings(sides: Sides) -> tuple[str, str]:
         right, wrong = (PREPROCESSINGS[side.network.preprocessing].label for side in sides)
         return f"Right: {right}", f"Wrong: {wrong}"
     # By their actual networks: without ImageNet's weights, both are untrained.
-    return network_name(maps.network), network_name(other.network)
-
-
-def network_name(network: Network) -> str:
-    """Return the name of a network for headings, such as *ImageNet* or *Untrained*."""
-    known = NETWORKS.get(network.label)
-    return known.label if known else network.label
+    return pairs.network_name(maps.network), pairs.network_name(other.network)
 
 
 def show_inspectors(sides: Sides, appearance: Appearance, shown: Sequence[int]) -> None:

@@ -22,7 +22,7 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving.optimization_worker import Progress
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import comparison, patch_grids
+from vgg_viz.ui.parts import pairs, patch_grids
 from vgg_viz.ui.parts.patch_grids import Patches
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import results, shared
@@ -230,7 +230,7 @@ class Job:
 def show(sides: Sequence[OptimizedImages], count: int) -> None:
     """Show optimized images of a layer's first ``count`` channels, updated as they progress."""
     if len(sides) > 1 and sides[0].spec.key == sides[1].spec.key:
-        comparison.note_identical("network")
+        pairs.note_identical("network")
     job = Job(sides, range(1, count + 1))
     live = job.is_live(job.progress())
     st.fragment(show_live)(job, live=live)
@@ -294,7 +294,7 @@ def show_grids(job: Job, progress: Sequence[Progress]) -> None:
     two = len(job.sides) > 1
     columns, chooser, panels = patch_grids.room(two=two)
     for name, side, one, column in zip(GRIDS, job.sides, progress, columns, strict=False):
-        heading = comparison.network_name(side.spec.network) if two else ""
+        heading = pairs.network_name(side.spec.network) if two else ""
         with column:
             patch_grids.show_grid(results(), side.grid(job.shown, one), name, heading)
     with chooser:
@@ -328,10 +328,10 @@ def offer(job: Job) -> None:
     if not finished:
         return
     two = len(job.sides) > 1
-    named = dict(zip(comparison.NAMES if two else ["optimized"], job.sides, strict=True))
+    named = dict(zip(pairs.NAMES if two else ["optimized"], job.sides, strict=True))
 
     def grid_of(name: str, side: OptimizedImages) -> ColorGrid:
-        heading = comparison.network_name(side.spec.network) if two else ""
+        heading = pairs.network_name(side.spec.network) if two else ""
         grid = side.grid(finished, worker.progress(side.spec, finished))
         return replace(grid, name=name, heading=heading)
 

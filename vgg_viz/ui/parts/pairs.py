@@ -11,17 +11,27 @@ from vgg_viz.export.appearance import PAIR_SCALES
 from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Column
 from vgg_viz.fields import SHOWN_AS
+from vgg_viz.model.network import Network
+from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls, grid, text_blocks
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
 from vgg_viz.ui.widgets.grid import Grid
+from vgg_viz.views import UNCHANGED, Comparison
 
 Sides = tuple[LayerMaps, LayerMaps]
 
 WIDTH = 560  # CSS pixels: half of the page
 DIFFERENCE_LEGEND = "blue: lower, red: higher"
+NAMES = ("this", "other")  # of the exported arrays
+# Advice where both sides are identical.
+IDENTICAL = {
+    UNCHANGED: "choose an amount other than 0 in the sidebar.",
+    "picture": "choose another picture in the sidebar.",
+    "network": "without ImageNet’s weights, there is only the untrained network.",
+}
 
 
 @dataclass(frozen=True)
@@ -131,3 +141,14 @@ def show(
             st.subheader(text_blocks.escape_marks(each.heading))
             placement = grid.Placement(name, partial(on_pick, name), width=WIDTH, follows=follows)
             grid.show(results, each, placement)
+
+
+def note_identical(kind: Comparison) -> None:
+    """Show a note that both sides of a comparison are identical, and the reason or a remedy."""
+    st.info("Both sides are identical: " + IDENTICAL[kind], icon=":material/equal:")
+
+
+def network_name(network: Network) -> str:
+    """Return the name of a network for headings, such as *ImageNet* or *Untrained*."""
+    known = NETWORKS.get(network.label)
+    return known.label if known else network.label

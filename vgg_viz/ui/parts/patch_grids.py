@@ -25,7 +25,7 @@ from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import available_images, comparison, inspector
+from vgg_viz.ui.parts import available_images, inspector, pairs
 from vgg_viz.ui.parts.available_images import AvailableImage
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import selection
@@ -185,8 +185,8 @@ def show(results: Results, sides: Sequence[Patches], count: int) -> None:
     """Show top patches of ``count`` channels, of one network or of two side by side."""
     two = len(sides) > 1
     if two and sides[0].key == sides[1].key:
-        comparison.note_identical("network")
-    headings = [comparison.network_name(patches.network) if two else "" for patches in sides]
+        pairs.note_identical("network")
+    headings = [pairs.network_name(patches.network) if two else "" for patches in sides]
     columns, chooser, panels = room(two=two)
     for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns, strict=False):
         with column:
@@ -274,7 +274,7 @@ def open_patch(
 
 def names_of(sides: Sequence[Patches]) -> Sequence[str]:
     """Return the names of the exported arrays, one for each network."""
-    return comparison.NAMES if len(sides) > 1 else ["patches"]
+    return pairs.NAMES if len(sides) > 1 else ["patches"]
 
 
 def offer(
