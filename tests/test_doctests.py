@@ -1,4 +1,4 @@
-"""Examples in docstrings of modules that import without TensorFlow and Streamlit."""
+"""Examples in docstrings."""
 
 import doctest
 import importlib
@@ -9,11 +9,11 @@ from tests.support import REPOSITORY
 MODULES = [
     path.relative_to(REPOSITORY).with_suffix("").as_posix().replace("/", ".")
     for path in sorted((REPOSITORY / vgg_viz.__name__).rglob("[!_]*.py"))
-    if not {"ui", "templates"} & {*path.parts}
+    if "templates" not in path.parts
 ]
 
 
-def test_examples_of_the_core_run():
+def test_examples_run():
     results = [doctest.testmod(importlib.import_module(name)) for name in MODULES]
     assert sum(result.failed for result in results) == 0
-    assert sum(result.attempted for result in results) >= 20
+    assert sum(result.attempted for result in results) >= 100

@@ -108,7 +108,10 @@ class StoredDense:
         rows = slice(index * SLAB_ROWS, (index + 1) * SLAB_ROWS)
         kernel = self._mapped[layer.name]
         with as_weights_error(self._weights.path.name):
-            self._check_unchanged()
+            self._weights.check_unchanged()
+            expected, size = len(self._file), self._file.size()
+            if size < expected:
+                raise WeightsError(f"expected {expected:,} bytes, got {size:,}")
         if kernel is None:
             with hdf5_layers(self._weights.path) as layers:
                 return arrays_of(layers, layer)[0].astype(np.float32)[rows]
@@ -117,12 +120,6 @@ class StoredDense:
     def bias(self, layer: DenseLayer) -> np.ndarray:
         """Return a layer's biases, float32 ``(units,)``."""
         return self._biases[layer.name]
-
-    def _check_unchanged(self) -> None:
-        self._weights.check_unchanged()
-        expected, size = len(self._file), self._file.size()
-        if size < expected:
-            raise WeightsError(f"expected {expected:,} bytes, got {size:,}")
 
 
 class ReportingDense:

@@ -71,12 +71,12 @@ def open_map(
     choose(number, peaks.get(number), layer=layer.name, view="maps", half=half)
 
 
-def open_layer(diagram: str) -> None:
-    """Open the layer clicked in the diagram in the Feature maps view (widget callback)."""
-    number = component_values.number(diagram, len(VGG19.conv_layers))
+def open_layer(component: str, view: str = "") -> None:
+    """Open the layer clicked in a diagram or among bars, perhaps in a view (widget callback)."""
+    number = component_values.number(component, len(VGG19.conv_layers))
     if number is not None:
-        layer = VGG19.conv_layers[number - 1]
-        state.change({"layer": layer.name, "view": "maps"})
+        changes = {"layer": VGG19.conv_layers[number - 1].name, "view": view}
+        state.change({key: name for key, name in changes.items() if name})
 
 
 def open_filter(channel: int) -> None:

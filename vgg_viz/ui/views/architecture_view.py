@@ -33,7 +33,7 @@ def show(_notice: DeltaGenerator) -> None:
     )
     if not mode.is_explained():
         components.mount("first_steps", "first-steps", components.pack({}))
-    is_painted = diagram.show(VGG19, chosen, partial(selection.open_layer, "diagram"))
+    is_painted = diagram.show(VGG19, chosen, partial(selection.open_layer, "diagram", "maps"))
     # A tour step on this view has no room for the maps.
     strip = None
     if not mode.on_tour():

@@ -162,20 +162,12 @@ class Grid(Tiles):
         whether there are none.
         """
         found = statistics(self.values)
-        return {
-            **super().table(),
-            "minimum": found.minimum,
-            "maximum": found.maximum,
-            "mean": found.mean,
-            "variance": found.variance,
-            **(activity(found) if self.rectified else {}),
-        }
-
-
-def activity(found: Statistics) -> Mapping[str, Column]:
-    """Return the columns of a table on active positions of each tile."""
-    inactive = ["no" if share else "yes" for share in found.active]
-    return {"active_share": found.active, "inactive": inactive}
+        shown = ("minimum", "maximum", "mean", "variance")
+        columns = {**super().table(), **{name: getattr(found, name) for name in shown}}
+        if self.rectified:
+            inactive = ["no" if share else "yes" for share in found.active]
+            columns |= {"active_share": found.active, "inactive": inactive}
+        return columns
 
 
 @dataclass(frozen=True)

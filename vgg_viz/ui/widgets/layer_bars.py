@@ -8,7 +8,7 @@ from typing import NamedTuple
 from vgg_viz.export.number_format import figure
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
-from vgg_viz.ui.state import component_values
+from vgg_viz.ui.state import selection
 from vgg_viz.ui.widgets import components
 
 DIGITS = 3
@@ -59,7 +59,7 @@ def show(
         if math.isfinite(one[1])
     ]
     header = metadata(title, bars, text_of)
-    components.mount("bars", key, components.pack(header), partial(open_picked, key))
+    components.mount("bars", key, components.pack(header), partial(selection.open_layer, key))
 
 
 def metadata(
@@ -102,16 +102,10 @@ def ticks(values: Sequence[float]) -> list[float]:
     >>> ticks([0.31, 0.02]), ticks([-0.1, 0.4]), ticks([])
     ([0.0, 0.1, 0.2, 0.3, 0.4], [-0.1, 0.0, 0.1, 0.2, 0.3, 0.4], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
     """
+    # Imported here so that the first page does not wait a quarter of a second for Matplotlib.
+    from matplotlib.ticker import MaxNLocator
+
     low, high = min([0.0, *values]), max([0.0, *values])
-    high = high if high > low else low + 1
-    power = 10.0 ** math.floor(math.log10((high - low) / MOST_TICKS))
-    step = next(one * power for one in (1, 2, 5, 10) if high - low <= one * power * MOST_TICKS)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [round(index * step, 12) for index in range(first, last + 1)]
-
-
-def open_picked(key: str) -> None:
-    """Open the layer whose bar was chosen (widget callback)."""
-    number = component_values.number(key, len(VGG19.conv_layers))
-    if number:
-        state.change({"layer": VGG19.conv_layers[number - 1].name})
+    locator = MaxNLocator(MOST_TICKS, steps=[1, 2, 5, 10])
+    found = locator.tick_values(low, high if high > low else 1)
+    return [round(float(one), 12) + 0.0 for one in found]
