@@ -97,7 +97,7 @@ def test_a_choice_outlives_a_visit_to_another_view(visit):
 
 def test_other_programs_parameters_stay_in_the_address_and_are_not_copied(open_page):
     strange = "mc_cid=1&source=newsletter&channel=email&layer=block9_conv1"
-    link = f"view=maps&amp;maps=4&{strange}&tab=model."
+    link = f"view=maps&#038;maps=4&{strange}&amp;tab=model.#top"
     page = open_page(link, permissions=["clipboard-read", "clipboard-write"])
     settle(page)
     others = {"mc_cid": ["1"], "source": ["newsletter"], "channel": ["email"]}
@@ -111,6 +111,7 @@ def test_other_programs_parameters_stay_in_the_address_and_are_not_copied(open_p
         expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
         assert parse_qs(urlsplit(copied).query) == own | more
+        assert not urlsplit(copied).fragment
         page.get_by_role("radio", name="Layer", exact=True).click()
         page.wait_for_url(re.compile("scale=layer"))
     assert query(page) == own | more | others

@@ -13,6 +13,7 @@ import { surviveTranslation } from "./translation.js";
 const SECONDS = 6; // that the message about the copied link stays
 const STEPPING_KEYS = /^(Arrow|Page|Home|End)/;
 const STEPPING_PARTS = '[role="slider"], [data-testid="stSlider"], [data-testid^="stNumberInputStep"]';
+const ESCAPED = /&#(0*38|x0*26);/gi; // an "&" as HTML has it: a fragment, which no server sees
 const HIDDEN_PARAMETERS = ["embed", "embed_options"]; // Streamlit does not tell the server of them
 
 const steps = new Steps();
@@ -74,6 +75,8 @@ function markSurroundings() {
 function normalizeUrl(address, beside) {
   if (normalized) return;
   normalized = true;
+  const mended = window.location.href.replace(ESCAPED, "&");
+  if (mended !== window.location.href) return window.location.replace(mended);
   const parameters = new URLSearchParams([...new URLSearchParams(address), ...new URLSearchParams(beside)]);
   for (const name of HIDDEN_PARAMETERS)
     for (const value of parametersNow().getAll(name)) parameters.append(name, value);
@@ -93,8 +96,8 @@ function parametersNow() {
   return new URL(window.location.href).searchParams;
 }
 
-function withParameters(parameters) {
-  return Object.assign(new URL(window.location.href), { search: parameters }).href;
+function withParameters(parameters, others = {}) {
+  return Object.assign(new URL(window.location.href), { search: parameters, ...others }).href;
 }
 
 // After a lost connection, a new server knows no controls until the page has run: without this run,
@@ -126,7 +129,7 @@ async function copy(status, missing, fields, beside) {
   // The view changes the URL without this component being shown again.
   const others = new URLSearchParams(beside);
   const isOwn = ([name, value]) => fields.includes(name) && !others.getAll(name).includes(value);
-  const address = withParameters(new URLSearchParams([...parametersNow()].filter(isOwn)));
+  const address = withParameters(new URLSearchParams([...parametersNow()].filter(isOwn)), { hash: "" });
   const note = missing ? ` It does not include ${missing}.` : "";
   try {
     await navigator.clipboard.writeText(address);
