@@ -87,3 +87,19 @@ def test_in_a_frame_the_page_says_what_that_may_forbid(visit, app, sandbox, same
     expect(message.get_by_role("link")).to_have_attribute("href", re.compile("view=maps"))
     frame.get_by_role("button", name="Export").click()
     expect(frame.get_by_text(f"If no file arrives, t{FORBIDS}").last).to_be_visible()
+
+
+@pytest.mark.parametrize("more", ["", " allow-downloads"])
+def test_in_a_frame_experiments_and_charts_say_so_too(visit, app, more):
+    page = visit(f"{app}/_stcore/health")
+    query = "view=maps&maps=4&channel=2&tab=experiments&experiment=distance&change=mirror"
+    page.set_content(
+        f"<iframe sandbox='{SANDBOX}{more}' src='{app}/?{query}' width=1200 height=900>"
+    )
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="CSV").wait_for()
+    expect(frame.get_by_text(f"If no file arrives, t{FORBIDS}")).to_be_visible()
+    frame.get_by_role("radio", name="Statistics").click()
+    frame.get_by_test_id("stVegaLiteChart").first.hover()
+    save = frame.get_by_role("button", name="Download as PNG").first
+    expect(save).to_be_visible() if more else expect(save).to_be_hidden()

@@ -166,6 +166,15 @@ def test_where_the_browser_saves_noise_the_servers_file_is_offered(open_page):
         assert picture.getpixel((0, 0))[:3] == (255, 255, 255)
 
 
+@pytest.mark.parametrize("begin", ["", NOISY])
+def test_charts_offer_no_image_where_the_browser_saves_noise(open_page, begin):
+    page = open_page("view=conclusion", begin=begin)
+    page.get_by_test_id("stVegaLiteChart").first.hover()
+    expect(page.get_by_role("button", name="Show data").first).to_be_visible()
+    save = page.get_by_role("button", name="Download as PNG").first
+    expect(save).to_be_hidden() if begin else expect(save).to_be_visible()
+
+
 def test_titles_and_edges_follow_a_theme_that_is_switched(visit):
     page = visit(LAYER, color_scheme="light")
     canvas = grid(page).locator("canvas")

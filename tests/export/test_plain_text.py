@@ -60,15 +60,17 @@ def test_scripts_that_the_font_has_are_set(text):
         ("Evidence for 埃及猫 rather than 猫", "Evidence for n02124075 rather than class 9"),
         ("Grad-CAM · 猫, แมว, 猫 (大)", "Grad-CAM · class 9, …, class 8"),
         ("大猫.jpg", "….jpg"),  # no name of its own
+        ("日本\u3000猫, क्\u200dष", "n1, class 3"),
         ("tabby · +1.5", "tabby · +1.5"),
         ("🐈 and बिल्ली", "… and …"),
         ("a\nb\r\tc\x00\u202e", "a b c��"),
         ("Kat\u00adze, \u200fحتى\u200e", "Katze, حتى"),
-        ("👩\u200d🔬 · क्\u200dष", "… · …"),
+        ("👩\u200d🔬 · क्\u200dक", "… · …"),
     ],
 )
 def test_names_in_other_scripts_are_numbered(text, line):
     ids = {"猫": "class 9", "猫 (大)": "class 8", "埃及猫": "n02124075", "tabby": "n02123045"}
+    ids |= {"日本\u3000猫": "n1", "क्\u200dष": "class 3"}
     assert settable(text, ids) == line
     assert set(line) <= plain_text._letters()
 

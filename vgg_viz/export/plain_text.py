@@ -82,11 +82,9 @@ def settable(text: str, substitutes: Mapping[str, str] = NO_SUBSTITUTES) -> str:
     """
     line = plain(text)
     if _is_lacking(line):
-        names = sorted(filter(_is_lacking, substitutes), key=len, reverse=True)
-        any_name = "|".join(map(re.escape, names)) or "$"
-        line = re.sub(
-            rf"(?<!\w)({any_name})(?!\w)", lambda name: substitutes.get(name[0], ""), line
-        )
+        found = {plain(name): one for name, one in substitutes.items() if _is_lacking(name)}
+        any_name = "|".join(map(re.escape, sorted(found, key=len, reverse=True))) or "$"
+        line = re.sub(rf"(?<!\w)({any_name})(?!\w)", lambda name: found.get(name[0], ""), line)
     runs = groupby(line, _is_lacking)
     line = "".join("…" if lacking else "".join(letters) for lacking, letters in runs)
     return re.sub(rf"…([{JOINERS}]*…)+", "…", line)

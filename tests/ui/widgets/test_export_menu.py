@@ -260,13 +260,18 @@ def test_a_file_is_made_from_the_values_that_the_page_showed(monkeypatch, caplog
     assert names <= {"MainThread"}  # Streamlit would warn of a state that all viewers share
 
 
-def test_names_are_replaced_by_ids_or_numbers(monkeypatch):
+def test_names_are_replaced_by_ids_or_numbers(monkeypatch, tmp_path):
     own = {number: images.DecodedImage(title, {}) for number, title in ((1, "猫"), (2, "Tom"))}
     monkeypatch.setattr(stored_pictures, "stored", lambda: own)
+    (tmp_path / "猫と犬.png").touch()
+    monkeypatch.setenv("VGG_VIZ_PICTURES", str(tmp_path))
+    monkeypatch.setenv("VGG_VIZ_NETWORKS", f"鳥={tmp_path / 'a.keras'}")
     classes = ClassNames(("鹤", "起重机", "鹤"), ("n1", "", "n3"))
     assert export_menu.substitutes(classes) == {
         "猫": "own picture 1",
         "Tom": "own picture 2",
+        "猫と犬": "host picture 1",
+        "鳥": "own network 1",
         "鹤": "n1 or n3",
         "起重机": "class 1",
     }

@@ -12,6 +12,7 @@ from vgg_viz.export.formats import FORMATS, SHAPES, Export, ExportFormat, SheetS
 from vgg_viz.export.scripts import Run
 from vgg_viz.export.tiles import Tiles
 from vgg_viz.fields import VISIT_FIELDS
+from vgg_viz.host_pictures import host_files
 from vgg_viz.model.class_names import NUMBERED, ClassNames
 from vgg_viz.option import labels
 from vgg_viz.ui import state
@@ -65,10 +66,15 @@ def offer(
             )
         if note:
             st.caption(note)
-        with st.container(key=f"frame-note-{name}"):  # the style sheet shows it in a frame
-            st.caption(FRAME_NOTE)
+        frame_note(name)
         if own:
             st.caption("The files link to this view; the link does not include your own picture.")
+
+
+def frame_note(name: str) -> None:
+    """Say what a frame around the page may forbid; the style sheet shows it in a frame."""
+    with st.container(key=f"frame-note-{name}"):
+        st.caption(FRAME_NOTE)
 
 
 def unscripted() -> str:
@@ -83,15 +89,17 @@ def offer_file(name: str, title: str, kind: str, content: Callable[[], bytes]) -
     if mode.in_lecture():
         return
     file_format = FORMATS[kind]
-    st.download_button(
-        kind.upper(),
-        state.with_values_of_now(lambda: io.BytesIO(content())),
-        file_format.file_name(title),
-        file_format.mime,
-        key=f"save-{kind}-{name}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    with st.container(gap=None, width="content"):
+        st.download_button(
+            kind.upper(),
+            state.with_values_of_now(lambda: io.BytesIO(content())),
+            file_format.file_name(title),
+            file_format.mime,
+            key=f"save-{kind}-{name}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        frame_note(f"{kind}-{name}")
 
 
 def offer_table(
@@ -131,11 +139,15 @@ def open_file(file_format: ExportFormat, export: Export) -> io.BytesIO:
 def substitutes(classes: ClassNames) -> dict[str, str]:
     """Return what images show of a name in a script that they lack letters for.
 
-    That is a class's WordNet id or index, or the number of one of the viewer's own pictures.
+    That is a class's WordNet id or index, or the number of one of the viewer's own pictures, of the
+    host's pictures or of the own networks.
     """
-    own = stored_pictures.stored()
-    names = [picture.title for picture in own.values()]
-    numbered = [f"own picture {number}" for number in own]
+    own = {number: picture.title for number, picture in stored_pictures.stored().items()}
+    hosts = dict(enumerate((file.title for file in host_files().values()), 1))
+    networks = dict(enumerate(shared_instance.own_names(), 1))
+    kinds = {"own picture": own, "host picture": hosts, "own network": networks}
+    names = [name for kind in kinds.values() for name in kind.values()]
+    numbered = [f"{kind} {number}" for kind, found in kinds.items() for number in found]
     ids = [classes.wordnet_id(index) or f"class {index}" for index in range(len(classes.names))]
     found: dict[str, str] = {}
     for name, number in zip([*names, *classes.names], [*numbered, *ids], strict=True):

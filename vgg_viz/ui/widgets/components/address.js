@@ -4,7 +4,7 @@
 // slider, or holding or repeating a key, is one action.
 
 import { keepFocus } from "./focus.js";
-import { explainFailures } from "./saving.js";
+import { explainFailures, markUnsavable } from "./saving.js";
 import { isRestoring, rememberScroll, saveScroll } from "./scroll.js";
 import { darkenedBackground, unpack } from "./shared.js";
 import { Steps } from "./steps.js";
@@ -19,6 +19,8 @@ const HIDDEN_PARAMETERS = ["embed", "embed_options"]; // Streamlit does not tell
 const steps = new Steps();
 const BROKEN = /delta path|'setIn' cannot/; // Streamlit's errors when a run's elements do not fit into the last run's
 const RELOADED = "vgg-viz-reloaded";
+
+markUnsavable();
 
 let normalized = false;
 let view;

@@ -4,6 +4,7 @@
 const KNOWN = [[12, 200, 90], [250, 40, 130]]; // two colors, so that no single color is both
 const FAILED = '[data-testid="stDownloadButtonError"]';
 const FAILURE = "Could not make this file. Try again. If that fails, reload the page; its URL restores your view.";
+const FORBIDDEN = "This frame forbids downloads: open the page in its own tab.";
 const ROUNDING = 3; // what some browsers add to each value, unseen
 
 let explaining = false;
@@ -39,8 +40,14 @@ export function frameNote() {
   if (window.top === window) return "";
   const sandbox = window.frameElement?.hasAttribute("sandbox") && window.frameElement.sandbox;
   return sandbox && !sandbox.contains("allow-downloads")
-    ? "This frame forbids downloads: open the page in its own tab."
+    ? FORBIDDEN
     : "If no file arrives, this frame forbids downloads: open the page in its own tab.";
+}
+
+// Tells the style sheets whether what is drawn can be saved: charts have a button of Streamlit's own.
+export async function markUnsavable() {
+  const isUnsavable = frameNote() === FORBIDDEN || !(await givesWhatIsPainted());
+  document.documentElement.classList.toggle("unsavable", isUnsavable);
 }
 
 // Says in the page's words that the server did not make a file, whatever the reason; Streamlit's own
