@@ -18,7 +18,7 @@ from vgg_viz.model.file_guards import WeightsError
 from vgg_viz.model.network import import_keras
 from vgg_viz.model.own_networks import convolutions, head, own_network, trial
 from vgg_viz.model.own_networks.own_network import open_network
-from vgg_viz.model.own_networks.saved_file import SavedFile
+from vgg_viz.model.own_networks.saved_file import SavedFile, StoredArray
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
 MOST_OBJECTS = 4_000  # of a file; to create more takes seconds
@@ -110,6 +110,20 @@ def circular(file):
     file[f"{CONVS}/again"] = file["layers"]  # a hard link to a group above
 
 
+def chunked(file):
+    """Store a bias in a chunk of 2 GB, packed in some megabytes of zeros."""
+    shape = file[BIAS].shape
+    del file[BIAS]
+    file.create_dataset(BIAS, shape, "f8", maxshape=(None,), chunks=(2**28,), compression="gzip")
+
+
+def grown(file):
+    """Give the head a million classes, of whose numbers none is written."""
+    for index, shape in enumerate(((7, 10**6), (10**6,))):
+        del file[f"layers/dense/vars/{index}"]
+        file.create_dataset(f"layers/dense/vars/{index}", shape, "f4")
+
+
 def deep(file):
     file.create_group("/".join("d" * 3000))
 
@@ -176,6 +190,7 @@ DAMAGES = {
     "soft link": (moved("soft"), "expected 1 in the file itself, got a link"),
     "virtual": (moved("virtual"), "in the file itself, got another file"),
     "external": (moved("external"), "in the file itself, got another file"),
+    "large chunk": (in_weights(chunked), "expected 1 in chunks of at most 64 MB, got larger ones"),
     "many groups": (in_weights(crowded), "expected at most 4,000 groups and arrays, got more"),
     "circle": (in_weights(circular), "expected at most 4,000 groups and arrays, got more"),
     "swapped": (
@@ -294,6 +309,40 @@ def test_a_child_reads_all_arrays_and_leaves_errors_to_the_server(original, tmp_
         trial.check_in_child(content)
     path.unlink()
     trial.check_in_child(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"),
+    [
+        ((3, 3, 512, 512), 5),
+        ((25_088, 4_096), 1_024),
+        ((2**28,), 2**22),
+        ((2**28 + 1,), 0),
+        ((1, 2**23), 0),
+        ((2**62, 0), 0),
+        ((0, 5), 0),
+        ((), 0),
+    ],
+)
+def test_a_slab_of_a_child_has_at_most_32_megabytes(shape, rows):
+    slabs = trial.slabs(StoredArray("numbers", shape))
+    assert [slab.stop - slab.start for slab in slabs][:1] == [rows] * bool(rows)
+    assert rows * np.prod(shape[1:]) * 8 <= 32 * 2**20
+    assert not slabs or slabs[-1].start < shape[0] <= slabs[-1].stop
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
+def test_a_file_that_takes_much_memory_of_a_child_is_not_read(original, tmp_path, monkeypatch):
+    program = f"import sys; from {trial.__name__} import main as m; g = m.__globals__; "
+    program += "g['MOST_BYTES'] = 10**7; sys.exit(m())"
+    monkeypatch.setattr(trial, "COMMAND", (sys.executable, "-c", program))
+    with pytest.raises(WeightsError, match="takes over 512 MB to read"):
+        trial.check_in_child(in_weights(grown)(original, tmp_path))
+
+
+def test_a_head_cannot_have_more_parameters_than_the_file_has_bytes(original, tmp_path):
+    content = in_weights(grown)(original, tmp_path)
+    assert "parameters" in open_network(content).head.obstacle
 
 
 @pytest.mark.parametrize(

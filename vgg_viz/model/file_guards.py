@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, takewhile
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ BACKENDS = ("tensorflow", "jax", "torch", "cntk", "numpy")
 THEANO = "theano"
 
 MOST_OBJECTS = 10_000  # groups and arrays of one file
+MOST_CHUNK_BYTES = 2**26  # of an array; HDF5 unpacks a chunk as a whole
 MOST_CHARACTERS = 500  # of a sentence with names from a file
 
 # Exceptions that h5py raises for a damaged file, depending on where the damage is.
@@ -71,7 +73,10 @@ def unexpected(kind: FileKind | None) -> WeightsError:
 
 
 def member(group: Any, path: str) -> Any:
-    """Return a group or dataset; raise a ``WeightsError`` for one that lies in another file."""
+    """Return a group or dataset.
+
+    Raises a ``WeightsError`` for one that lies in another file, or takes much memory for a number.
+    """
     import h5py
 
     found = group
@@ -80,9 +85,17 @@ def member(group: Any, path: str) -> Any:
         if not isinstance(found.get(name, getlink=True), h5py.HardLink | None):
             raise WeightsError(f"expected {path} in the file itself, got a link")
         found = found[name]
-    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
-        raise WeightsError(f"expected the numbers of {path} in the file itself, got another file")
+    if isinstance(found, h5py.Dataset):
+        _check_storage(found, path)
     return found
+
+
+def _check_storage(array: "h5py.Dataset", path: str) -> None:
+    if array.is_virtual or array.external:
+        raise WeightsError(f"expected the numbers of {path} in the file itself, got another file")
+    if array.chunks and prod(array.chunks) * array.dtype.itemsize > MOST_CHUNK_BYTES:
+        most = MOST_CHUNK_BYTES // 2**20
+        raise WeightsError(f"expected {path} in chunks of at most {most} MB, got larger ones")
 
 
 def members(group: "h5py.Group") -> Iterator[tuple[str, Any]]:

@@ -62,6 +62,19 @@ def test_a_page_holds_files_up_to_the_bound_and_the_names_of_others(manager):
     assert held(manager, "a")["5"] == b"x" * 30
 
 
+def test_a_page_holds_files_up_to_a_number_and_under_short_ids(manager, monkeypatch):
+    monkeypatch.setattr(uploaded_files, "MOST_FILES", 2)
+    for name in (str(uuid4()), str(uuid4())):
+        add(manager, "a", name, 0)
+    before = held(manager, "a")
+    for page, name in (("a", str(uuid4())), ("b", "1" * 1_000)):
+        with pytest.raises(HTTPException) as refusal:
+            add(manager, page, name, 0)
+        assert refusal.value.status_code == 413
+    assert held(manager, "a") == before
+    assert not held(manager, "b")
+
+
 def test_a_page_that_was_left_takes_no_file(manager):
     with pytest.raises(HTTPException) as refusal:
         add(manager, "left", "late", 1)

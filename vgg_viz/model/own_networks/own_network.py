@@ -153,6 +153,9 @@ def _network(file: SavedFile, source: Source, name: str, digest: str) -> OwnNetw
         head = _recorded_head(layers, convs[-1], configured, str(file.training.get("loss")))
     else:
         head = _unrecorded_head(layers, obstacle or "the order of this model's layers")
+    if isinstance(source, bytes) and head.parameters > len(source):
+        # HDF5 stores no numbers that were never written, and packs equal ones.
+        head = Head(obstacle=f"a head of {head.parameters:,} parameters in a smaller file")
     return OwnNetwork(
         name,
         digest,

@@ -20,6 +20,8 @@ from vgg_viz.serving.kept_uploads import HOURS
 from vgg_viz.ui.state.shared_instance import shared_if_created
 from vgg_viz.ui.widgets.uploads import NO_ROOM, megabytes_together
 
+MOST_FILES = 1_000  # of a page; Streamlit's own ids have 36 letters
+LONGEST_ID = 100
 SECONDS_MORE = 1.0  # after which a page that was left is certainly one to drop
 
 _add_file = MemoryUploadedFileManager.add_file
@@ -38,8 +40,10 @@ def _add_bounded(
 ) -> None:
     if not runtime.get_instance().is_active_session(session_id):
         raise HTTPException(400, "The page was left before its upload ended.")
-    others = manager.file_storage.get(session_id, {}).values()
-    together = sum(len(other.data) for other in others) + len(file.data)
+    others = manager.file_storage.get(session_id, {})
+    if len(others) >= MOST_FILES or len(file.file_id) > LONGEST_ID:
+        raise HTTPException(413, "The page holds too many files, or one under too long an id.")
+    together = sum(len(other.data) for other in others.values()) + len(file.data)
     has_room = together <= megabytes_together() * 2**20
     _add_file(manager, session_id, file if has_room else file._replace(data=NO_ROOM))
 
