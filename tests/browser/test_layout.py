@@ -183,3 +183,19 @@ def test_a_caption_in_a_narrow_column_has_its_width(visit):
     )
     assert len(widths) == 2
     assert min(widths) > 0.9
+
+
+def test_grids_beside_each_other_in_a_lecture_fill_their_columns(visit):
+    # The captions are shorter than the columns, and of different widths.
+    page = visit("view=maps&maps=4&compare=picture&lecture=true", viewport=LARGE)
+    grids = [page.locator(f".st-key-compared-{name} .scroller") for name in ("this", "other")]
+    widths = [found.bounding_box()["width"] for found in grids]
+    assert 0.45 * LARGE["width"] < widths[0] == pytest.approx(widths[1], abs=1)
+
+
+def test_a_comparison_shows_each_photograph_beside_its_map(visit):
+    page = visit("view=maps&maps=4&compare=picture&channel=1&row=20&column=31", viewport=LARGE)
+    inspector = page.locator(".st-key-inspector-0")
+    parts = [inspector.locator(name).bounding_box() for name in (".map-stage", ".photo-stage")]
+    assert parts[0]["y"] == parts[1]["y"]
+    assert 200 < parts[0]["width"] == pytest.approx(parts[1]["width"], abs=1)
