@@ -14,7 +14,7 @@ import re
 import ssl
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,13 +94,8 @@ def download(
     return target
 
 
-def path_setting(environment: Mapping[str, str], variable: str, default: str = "") -> Path | None:
-    """Return the path in an environment variable, or the default; None if both are empty."""
-    return expanded(environment.get(variable) or default)
-
-
-def expanded(path: str) -> Path | None:
-    """Return a path with ``~`` replaced by the user's folder; None for an empty one."""
+def expanded(path: str | None) -> Path | None:
+    """Return a path with ``~`` replaced by the user's folder; None for none or an empty one."""
     with suppress(RuntimeError):  # the user has no home folder, as in some containers
         return Path(path).expanduser() if path else None
     return None
@@ -222,7 +217,7 @@ class _Transfer:
             timeout=self.timeout,
             stream=True,
             allow_redirects=self.md5 is not None,
-            verify=str(path_setting(os.environ, "REQUESTS_CA_BUNDLE") or "") or True,
+            verify=str(expanded(os.environ.get("REQUESTS_CA_BUNDLE")) or "") or True,
         ) as response:
             if response.status_code >= 300:
                 raise _RejectedError(f"expected a file, got HTTP {response.status_code}")

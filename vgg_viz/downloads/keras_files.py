@@ -19,10 +19,10 @@ from vgg_viz.downloads.fetching import (
     StorageError,
     content_of,
     download,
+    expanded,
     md5_of,
     partial_bytes,
     partial_of,
-    path_setting,
     private_folder,
 )
 
@@ -82,7 +82,7 @@ def folders(environment: Mapping[str, str]) -> dict[Path, str]:
     """Return Keras' folder and a private temporary one, each with a description without a path."""
     base = "$KERAS_HOME" if environment.get("KERAS_HOME") else "~/.keras"
     # Without a home folder: a device, in which no file can be stored.
-    keras = path_setting(environment, "KERAS_HOME", "~/.keras") or Path(os.devnull)
+    keras = expanded(environment.get("KERAS_HOME") or "~/.keras") or Path(os.devnull)
     found = {keras / "models": f"the server's folder {base}/models"}
     with suppress(StorageError):
         found[private_folder()] = "the server's temporary folder"

@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from vgg_viz.downloads.fetching import FileUnavailable, path_setting
+from vgg_viz.downloads.fetching import FileUnavailable, expanded
 from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import KerasFile, fetch, find, folders, regular_status
 from vgg_viz.model.architecture import VGG19
@@ -108,7 +108,7 @@ def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
     If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
     ImageNet's. Raises a `FileUnavailable` if no names could be loaded.
     """
-    path = host = path_setting(environment, PATH_VARIABLE)
+    path = host = expanded(environment.get(PATH_VARIABLE))
     if not path:
         try:
             path, _ = find([CLASS_INDEX], folders(environment))

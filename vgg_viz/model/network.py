@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from vgg_viz.downloads.fetching import path_setting
+from vgg_viz.downloads.fetching import expanded
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer
 from vgg_viz.model.preprocessing import PREPROCESSINGS, Preprocessing
 
@@ -78,7 +78,7 @@ def import_keras() -> ModuleType:
     """
     # Keras reads the variable once, on import.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if home := path_setting(os.environ, "KERAS_HOME"):
+    if home := expanded(os.environ.get("KERAS_HOME")):
         os.environ["KERAS_HOME"] = str(home)  # else Keras creates a folder of the name "~"
     import keras
 

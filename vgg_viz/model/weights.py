@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback, path_setting
+from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback, expanded
 from vgg_viz.downloads.file_kinds import HDF5, KERAS, recognize
 from vgg_viz.downloads.keras_files import (
     DownloadOffer,
@@ -159,7 +159,7 @@ def obtain(
     warning in the log. Raises a `FileUnavailable` if no source has weights.
     """
     skipped: tuple[str, ...] = ()
-    if path := path_setting(environment, PATH_VARIABLE):
+    if path := expanded(environment.get(PATH_VARIABLE)):
         try:
             return _open_any(path)
         except WeightsError as error:
