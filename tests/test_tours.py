@@ -120,6 +120,8 @@ def quoted(text):
     return f'"{text}"'
 
 
+CHANNEL_65 = "?layer=block1_conv2&channel=65"
+ROW_15 = "?layer=block5_conv4&channel=1&row=15"
 ANSWERED = {"question": '"Why?"', "answer": '"Because."'}
 LAYERS = "block1_conv1, block1_conv2, block2_conv1, block2_conv2, …"
 # What the message says of a step, and the step's values.
@@ -138,11 +140,8 @@ WRONG_STEPS = [
     ("text: expected a text without images", {"text": '"![x](http://a.b/c.png)"'}),
     ("answer: expected a text without images", ANSWERED | {"answer": '"![x]"'}),
     ("text: expected a text without formulas", {"text": '"$x$"'}),
-    (
-        "text: expected links to addresses that begin with https",
-        {"text": '"[x](data:text/html,y)"'},
-    ),
-    ("text: expected links to addresses that begin", {"text": '"[x](http://a.b)"'}),
+    ("text: expected links to addresses that begin", {"text": '"[x](data:text/html,y)"'}),
+    ("text: expected links to addresses that begin with https", {"text": '"[x](http://a.b)"'}),
     ("text: expected links to addresses that begin", {"text": '"[x]\\n\\n[x]: //a.b"'}),
     ("text: expected no control characters, got U+0007", {"text": '"\\u0007"'}),
     ("title: expected one line, got 2", {"title": '"""\na\nb"""'}),
@@ -153,14 +152,8 @@ WRONG_STEPS = [
     (f"page: layer: expected one of {LAYERS}, got “17”", {"page": '"?layer=17"'}),
     ("page: maps: expected a number from 1 to 512, got “513”", {"page": '"?maps=513"'}),
     ("page: expected at most 200 parameters", {"page": quoted("?" + "a=&" * 201)}),
-    (
-        "page: channel: expected 1 to 64 in block1_conv2, got 65",
-        {"page": '"?layer=block1_conv2&channel=65"'},
-    ),
-    (
-        "page: row: expected 1 to 14 in block5_conv4, got 15",
-        {"page": '"?layer=block5_conv4&channel=1&row=15"'},
-    ),
+    ("page: channel: expected 1 to 64 in block1_conv2, got 65", {"page": quoted(CHANNEL_65)}),
+    ("page: row: expected 1 to 14 in block5_conv4, got 15", {"page": quoted(ROW_15)}),
     ("answer, outlined or untrained, got “anwser”", {"anwser": '"x"'}),
     ("got “b��c”", {'"b\\u0000\\nc"': "1"}),
     ("untrained: text: expected a text", {"untrained": "{}"}),

@@ -17,6 +17,7 @@ from vgg_viz.fields import FIELDS, LAYERS
 pytestmark = pytest.mark.browser
 
 Action = Callable[[Page], None]
+MAPS, BLOCKS = "view=maps&maps=4", "view=blocks&block_maps=4"
 FIFTH = LAYERS["block3_conv1"].label
 SIXTEENTH = LAYERS["block5_conv4"].label
 
@@ -100,18 +101,14 @@ def position(page: Page) -> None:
 
 # One action of each kind: the link that it begins at, and the values that it changes.
 ACTIONS = {
-    "segmented control": ("view=maps&maps=4", radio("Filters"), {"view": "filters"}),
-    "select box": ("view=maps&maps=4", option("Layer", FIFTH), {"layer": "block3_conv1"}),
-    "slider": ("view=maps&maps=4", slide("Number of feature maps", "ArrowRight"), {"maps": 5}),
-    "number": ("view=maps&maps=4&channel=3", fill("Row", "30"), {"row": 30}),
-    "button": ("view=maps&maps=4", button("Lecture mode"), {"lecture": True}),
-    "key": ("view=maps&maps=4&lecture=true", key("ArrowRight"), {"layer": "block1_conv2"}),
-    "map": ("view=maps&maps=4", first_tile("maps-mosaic"), {"channel": 1}),
-    "position": (
-        f"view=maps&maps=4&layer={SIXTEENTH}&channel=3",
-        position,
-        {"row": ..., "column": ...},
-    ),
+    "segmented control": (MAPS, radio("Filters"), {"view": "filters"}),
+    "select box": (MAPS, option("Layer", FIFTH), {"layer": "block3_conv1"}),
+    "slider": (MAPS, slide("Number of feature maps", "ArrowRight"), {"maps": 5}),
+    "number": (f"{MAPS}&channel=3", fill("Row", "30"), {"row": 30}),
+    "button": (MAPS, button("Lecture mode"), {"lecture": True}),
+    "key": (f"{MAPS}&lecture=true", key("ArrowRight"), {"layer": "block1_conv2"}),
+    "map": (MAPS, first_tile("maps-mosaic"), {"channel": 1}),
+    "position": (f"{MAPS}&layer={SIXTEENTH}&channel=3", position, {"row": ..., "column": ...}),
     "tile to another view": (
         f"view=visualization&maps=4&layer={FIFTH}&channel=1",
         first_tile("channel-patches"),
@@ -125,19 +122,15 @@ ACTIONS = {
 }
 # Kinds that work as one above does.
 MORE_ACTIONS = {
-    "pill": ("view=blocks&block_maps=4", button("3", exact=True), {"blocks": ("1", "2", "4", "5")}),
-    "switch": (
-        "view=blocks&block_maps=4",
-        switch("Show filters beside the maps"),
-        {"beside": True},
-    ),
+    "pill": (BLOCKS, button("3", exact=True), {"blocks": ("1", "2", "4", "5")}),
+    "switch": (BLOCKS, switch("Show filters beside the maps"), {"beside": True}),
     "list of numbers": (
-        "view=maps&maps=4&channel=2&tab=ablation",
+        f"{MAPS}&channel=2&tab=ablation",
         fill("Ablated maps", "17, 4", "textbox"),
         {"ablated": (4, 17)},
     ),
     "button to another view": (
-        f"view=maps&maps=4&layer={FIFTH}&channel=33",
+        f"{MAPS}&layer={FIFTH}&channel=33",
         button("Show filter"),
         {"view": "filters", "filters": 33, "filter_page": 3},
     ),
@@ -211,10 +204,8 @@ def test_who_reloads_the_page_sees_the_same(open_page):
     assert entries(page) == steps + 1
 
 
-HELD_KEYS = {"number": ("view=maps&maps=4&channel=3", "spinbutton", "Map", "ArrowUp", 23)}
-MORE_HELD_KEYS = {
-    "slider": ("view=maps&maps=4", "slider", "Number of feature maps", "ArrowRight", 24)
-}
+HELD_KEYS = {"number": (f"{MAPS}&channel=3", "spinbutton", "Map", "ArrowUp", 23)}
+MORE_HELD_KEYS = {"slider": (MAPS, "slider", "Number of feature maps", "ArrowRight", 24)}
 
 
 @pytest.mark.parametrize("held", cases(HELD_KEYS, MORE_HELD_KEYS))
@@ -239,7 +230,7 @@ def test_no_step_of_a_held_key_is_lost_and_all_are_one_step_back(open_page, held
 
 def test_a_click_is_not_undone_by_the_next_one(visit):
     # The browser has not heard of the map when it sends the next click.
-    page = visit("view=maps&maps=4")
+    page = visit(MAPS)
     settle(page)
     first_tile("maps-mosaic")(page)
     radio("Layer")(page)
@@ -266,7 +257,7 @@ def test_the_history_is_watched_wherever_the_button_that_copies_stands(open_page
 
 def test_a_late_request_does_not_keep_a_new_control_from_its_value(open_page):
     """It brings values of controls that the browser no longer has, and Streamlit keeps them."""
-    page, requests, servers = open_page("view=blocks&block_maps=4"), [], []
+    page, requests, servers = open_page(BLOCKS), [], []
 
     def listen(socket: WebSocketRoute) -> None:
         servers.append(socket.connect_to_server())

@@ -307,11 +307,8 @@ def test_the_fine_tuning_of_the_guide_is_read_as_it_says(tmp_path, monkeypatch):
     exec(fine_tuning_code(), names)
 
     network = open_network(tmp_path / "my_model.keras")
-    assert (network.preprocessing, network.head.output, network.head.classes) == (
-        "caffe",
-        "softmax",
-        5,
-    )
+    head = network.head
+    assert (network.preprocessing, head.output, head.classes) == ("caffe", "softmax", 5)
     names_of_classes = own_names(tmp_path / "my_model.keras", 5)
     assert names_of_classes.names == ("astronaut", "bricks", "cat", "coffee", "retina")
     pixels = load_image(sample_bytes("cat"))

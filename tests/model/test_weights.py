@@ -370,11 +370,7 @@ def test_configured_file_comes_first_and_only_keras_own_is_labelled_imagenet(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [
-        ("absent.h5", "No such file or directory"),
-        (".", "Is a directory"),
-        ("text.h5", "something else"),
-    ],
+    [("absent.h5", "No such file or dir"), (".", "Is a directory"), ("text.h5", "something else")],
 )
 def test_unusable_configured_file_is_skipped_with_a_warning(
     content, tmp_path, caplog, monkeypatch, name, reason

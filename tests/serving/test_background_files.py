@@ -19,13 +19,7 @@ from vgg_viz.model import class_names, weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import CLASS_INDEX, NUMBERED, from_text
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.model.weights import (
-    FULL,
-    IMAGENET_LABEL,
-    StoredWeights,
-    UntrainedWeights,
-    WeightsError,
-)
+from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights, WeightsError
 from vgg_viz.serving.background_files import UNEXPECTED, DenseLoader, FullFileMissing
 
 PATIENCE = 60  # seconds
@@ -83,7 +77,7 @@ def test_untrained_convolutions_have_untrained_dense_layers():
 def test_the_hosts_file_without_dense_layers_gets_none_from_another_file(
     tmp_path, models, full_content
 ):
-    (models / FULL.name).write_bytes(full_content)
+    (models / weights.FULL.name).write_bytes(full_content)
     write_hollow_weights(tmp_path / "mine.h5")
     raised = error(DenseLoader(), StoredWeights(tmp_path / "mine.h5", "weights of mine.h5"))
     assert isinstance(raised, WeightsError)
@@ -118,7 +112,7 @@ def test_search_runs_once_in_the_background(convolutions, monkeypatch):
 def test_a_file_copied_by_hand_is_found_on_retry(convolutions, models, full_content):
     loader = DenseLoader()
     assert isinstance(error(loader, convolutions), FullFileMissing)
-    (models / FULL.name).write_bytes(full_content)
+    (models / weights.FULL.name).write_bytes(full_content)
     assert isinstance(error(loader, convolutions), FullFileMissing)
     loader.retry()
     found = dense_of(loader, convolutions)
@@ -127,7 +121,7 @@ def test_a_file_copied_by_hand_is_found_on_retry(convolutions, models, full_cont
 
 
 def test_damaged_dense_layers_fail_for_all_until_retry(convolutions, models, full_content):
-    (models / FULL.name).write_bytes(full_content)
+    (models / weights.FULL.name).write_bytes(full_content)
     loader = DenseLoader()
     damaged, other = dense_of(loader, convolutions), dense_of(loader, UntrainedWeights())
     loader.give_up(damaged, WeightsError("the file is gone"))
@@ -163,7 +157,7 @@ def test_one_download_serves_all_and_reports_progress(
     assert loader.failure() == ()
     found = dense_of(loader, convolutions)
     assert (found.label, found.identity) == (IMAGENET_LABEL, ("dense", weights.FULL.md5))
-    assert (models / FULL.name).read_bytes() == full_content
+    assert (models / weights.FULL.name).read_bytes() == full_content
 
 
 def test_an_unexpected_error_is_reported_as_a_sentence(monkeypatch, caplog):

@@ -300,10 +300,8 @@ def bombs():
     }
     lossy = changed(encode(plain(), "WEBP"), b"\x9d\x01\x2a", struct.pack("<HH", 16_383, 16_383))
     screen = (b"VP8X", b"\x02\0\0\0" + struct.pack("<I", 16_382)[:3] * 2)
-    avif, heic = (
-        with_container_size(avif, (5_000, 2_501)),
-        with_container_size(heic, (5_000, 5_001)),
-    )
+    avif = with_container_size(avif, (5_000, 2_501))
+    heic = with_container_size(heic, (5_000, 5_001))
     lies = {
         "jpeg-says-65535-by-65535": with_jpeg_size(small, 65_535, 65_535),
         "jpeg-above-the-limit": (above, "The image has 150.1 megapixels"),

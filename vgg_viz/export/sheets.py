@@ -156,11 +156,8 @@ def encode_pdf(export: Export) -> bytes:
     sheet, buffer = sheet_of(export), io.BytesIO()
     metadata = {"Title": plain(sheet.title), "Subject": sheet.texts["Description"]}
     with drawn(sheet) as figure:
-        ratio = sheet.ratio
-        fit(
-            figure,
-            *((SLIDE_POINTS * ratio, SLIDE_POINTS) if ratio else page_size(*figure.bbox.size)),
-        )
+        slide = sheet.ratio and (SLIDE_POINTS * sheet.ratio, SLIDE_POINTS)
+        fit(figure, *(slide or page_size(*figure.bbox.size)))
         undated = {**metadata, "Creator": SOFTWARE, "CreationDate": None}
         figure.savefig(buffer, format="pdf", dpi=DPI, metadata=undated)
     return buffer.getvalue()

@@ -69,7 +69,12 @@ def plot(responses: np.ndarray) -> dict[str, Any]:
     """Return the Vega-Lite specification of a heatmap of the responses."""
     columns = table(responses)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    x = {"field": "period", "type": "ordinal", "title": "period in pixels"}
+    x = {
+        "field": "period",
+        "type": "ordinal",
+        "title": "period in pixels",
+        "axis": {"labelAngle": 0},
+    }
     y = {"field": "degrees", "type": "ordinal", "title": "degrees from vertical stripes"}
     scale = {"scheme": "viridis", "domain": [0, float(responses.max()) or 1.0]}
     color = {"field": "response", "type": "quantitative", "scale": scale, "title": "response"}
@@ -83,10 +88,5 @@ def plot(responses: np.ndarray) -> dict[str, Any]:
         "description": "Responses to gratings by orientation and period",
         "data": {"values": rows},
         "mark": "rect",
-        "encoding": {
-            "x": {**x, "axis": {"labelAngle": 0}},
-            "y": y,
-            "color": color,
-            "tooltip": tooltip,
-        },
+        "encoding": {"x": x, "y": y, "color": color, "tooltip": tooltip},
     }

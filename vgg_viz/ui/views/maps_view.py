@@ -7,13 +7,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.ui.parts import (
-    ablation_section,
-    comparison,
-    decomposition_section,
-    inspector,
-    map_tabs,
-)
+from vgg_viz.ui.parts import ablation_section, comparison, inspector, map_tabs
+from vgg_viz.ui.parts.decomposition_section import Value
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.state.shared_instance import results
@@ -123,7 +118,7 @@ def show_grid(maps: LayerMaps, shown: ShownMaps) -> None:
     )
 
 
-def show_inspector(maps: LayerMaps, shown: ShownMaps) -> decomposition_section.Value | None:
+def show_inspector(maps: LayerMaps, shown: ShownMaps) -> Value | None:
     """Show the inspector; return the decomposition of the selected value, or None."""
     chosen = selection.current()
     numbers = maps.statistics().numbers(shown.order, shown.count)

@@ -21,15 +21,10 @@ from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.model.own_networks.head import Head
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import (
-    adversarial_example,
-    comparison,
-    deletion_curves,
-    occlusion_map,
-    pairs,
-)
+from vgg_viz.ui.parts import adversarial_example, comparison, deletion_curves, occlusion_map
 from vgg_viz.ui.parts.comparison import ComparisonSpec
 from vgg_viz.ui.parts.layer_maps import LayerMaps
+from vgg_viz.ui.parts.pairs import note_identical
 from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.state.shared_instance import results
@@ -174,7 +169,7 @@ def sides_of(
         return [("", maps)]
     both = maps, comparison.other_side(maps, compared, notice)
     if maps.key == both[1].key:
-        pairs.note_identical(compared.kind)
+        note_identical(compared.kind)
     return list(zip(comparison.headings(both), both, strict=True))
 
 

@@ -86,14 +86,9 @@ def metadata(
 
 def described(bar: LayerBar, share: float, text: str) -> dict[str, object]:
     """Return a bar's height and its words; its name begins with the number that is seen."""
-    lines = [bar.layer.name, text, *filter(None, [bar.detail])]
-    name = f"{bar.layer.conv_number}: {', '.join(lines)}"
-    return {
-        "number": bar.layer.conv_number,
-        "share": share,
-        "name": name,
-        "lines": "\n".join(lines),
-    }
+    lines, number = [bar.layer.name, text, *filter(None, [bar.detail])], bar.layer.conv_number
+    name = f"{number}: {', '.join(lines)}"
+    return {"number": number, "share": share, "name": name, "lines": "\n".join(lines)}
 
 
 def ticks(values: Sequence[float]) -> list[float]:
