@@ -203,6 +203,13 @@ def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkey
     last_sentence(raised, tmp_path)
 
 
+def test_a_pipe_of_certificates_is_refused_at_once(tmp_path, models, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pipe.pem"))
+    with pytest.raises(FileUnavailable, match="got a device or a pipe"):
+        download(["https://127.0.0.1/f"], models, "f", md5=None)
+
+
 # -- the page
 
 

@@ -1,6 +1,9 @@
 """Tours that the page offers: its own, and those of the host's folder, which may be hostile."""
 
+import errno
 import os
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -57,6 +60,14 @@ def test_a_broken_file_is_left_out_and_the_log_says_its_step_and_key(folder, cap
     (broken,) = (one for one in told if "broken.toml" in one)
     assert "Step 2 of the tour: page: view: expected one of" in broken
     assert all("\n" not in one for one in told)
+
+
+def test_a_file_in_a_folder_that_may_not_be_searched_is_left_out(folder, caplog, monkeypatch):
+    (folder / "one.toml").write_text(tour("One"))
+    refusal = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(Path, "is_file", Mock(side_effect=refusal))
+    assert hosts() == {}
+    assert "Left out the tour one.toml: Permission denied" in caplog.text
 
 
 def test_links_out_of_the_folder_and_hidden_files_are_left_out(folder, tmp_path):

@@ -63,7 +63,12 @@ def _files(folder: Path) -> Iterator[Path]:
     if len(found) > MOST_FILES:
         _log.warning("Read %d of the %d tours in the folder", MOST_FILES, len(found))
     for path in found[:MOST_FILES]:
-        if path.is_file() and Path(realpath(path)).is_relative_to(realpath(folder)):
+        try:
+            is_file = path.is_file()
+        except OSError as error:  # of a folder whose list of files alone may be read
+            _log.warning("Left out the tour %s: %s", path.name, error.strerror)
+            continue
+        if is_file and Path(realpath(path)).is_relative_to(realpath(folder)):
             yield path
         else:
             _log.warning("Left out the tour %s: expected a file in the folder itself", path.name)

@@ -1,7 +1,10 @@
 """Class names from Keras' list, from the host's file, or missing."""
 
+import errno
 import os
 from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -75,6 +78,20 @@ def test_a_pipe_is_refused_at_once(host_file):
     os.mkfifo(host_file)
     with pytest.raises(FileUnavailable, match="expected a file, got a device or a pipe"):
         class_names.obtain()
+
+
+def test_a_network_whose_list_would_have_too_long_a_name_has_numbered_classes(tmp_path):
+    network = tmp_path / ("a" * 250 + ".h5")
+    network.touch()
+    assert class_names.own_names(network, 5) == ClassNames(count=5)
+    assert class_names.own_names(network, 5).attempts == ()
+
+
+def test_a_list_that_may_not_be_looked_for_is_told(tmp_path, monkeypatch):
+    refusal = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(Path, "exists", Mock(side_effect=refusal))
+    (sentence,) = class_names.own_names(tmp_path / "birds.h5", 5).attempts
+    assert sentence == "Could not use birds.classes.txt: Permission denied."
 
 
 # -- the host's file

@@ -370,12 +370,19 @@ def test_configured_file_comes_first_and_only_keras_own_is_labelled_imagenet(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("absent.h5", "No such file or dir"), (".", "Is a directory"), ("text.h5", "something else")],
+    [
+        ("absent.h5", "No such file or directory"),
+        (".", "Is a directory"),
+        ("text.h5", "something else"),
+        ("pipe.h5", "expected a file, got a device or a pipe"),
+        ("a" * 300, "File name too long"),
+    ],
 )
 def test_unusable_configured_file_is_skipped_with_a_warning(
     content, tmp_path, caplog, monkeypatch, name, reason
 ):
     (tmp_path / "text.h5").write_bytes(b"text")
+    os.mkfifo(tmp_path / "pipe.h5")
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(tmp_path / name))
     with serve(content) as server:
         monkeypatch.setenv("VGG_VIZ_WEIGHTS_URL", server.url)
@@ -571,6 +578,7 @@ def test_folders_without_space_or_missing_are_reported(monkeypatch, tmp_path):
     free = shutil.disk_usage(tmp_path).free
     assert abs(free_bytes(tmp_path / "not" / "there") - free) < 10**9
     assert free_bytes(Path("/proc/self")) == 0
+    assert free_bytes(tmp_path / ("a" * 300)) == 0
     monkeypatch.setattr(Path, "expanduser", no_home)
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null")
     assert not offer_full().fits

@@ -217,7 +217,7 @@ class _Transfer:
             timeout=self.timeout,
             stream=True,
             allow_redirects=self.md5 is not None,
-            verify=str(expanded(os.environ.get("REQUESTS_CA_BUNDLE")) or "") or True,
+            verify=_certificates(),
         ) as response:
             if response.status_code >= 300:
                 raise _RejectedError(f"expected a file, got HTTP {response.status_code}")
@@ -242,6 +242,14 @@ class _Transfer:
                     raise _RejectedError(f"expected at most {self.max_bytes:,} bytes, got more")
                 if self.on_progress:
                     self.on_progress(received, total)
+
+
+def _certificates() -> str | bool:
+    """Return the path of the host's certificates, or True for those that requests has."""
+    path = expanded(os.environ.get("REQUESTS_CA_BUNDLE"))
+    if path and path.exists() and not (path.is_file() or path.is_dir()):
+        raise _RejectedError("expected certificates in REQUESTS_CA_BUNDLE, got a device or a pipe")
+    return str(path) if path else True
 
 
 def _reason(error: Exception) -> str:

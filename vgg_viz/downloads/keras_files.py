@@ -154,8 +154,11 @@ def free_bytes(folder: Path) -> int:
 
     For a folder that does not exist yet, its first existing parent counts.
     """
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        return shutil.disk_usage(existing).free if os.access(existing, os.W_OK | os.X_OK) else 0
+    except OSError:  # of a folder in one that may not be searched, or of too long a name
+        return 0
 
 
 def regular_status(path: Path) -> os.stat_result:

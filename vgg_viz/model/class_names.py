@@ -12,6 +12,7 @@ the indices, so its classes are sorted by id.
 
 import ast
 import csv
+import errno
 import json
 import logging
 import os
@@ -127,11 +128,11 @@ def own_names(network: Path, count: int) -> ClassNames:
     Beside ``birds.keras``, it is ``birds.classes.txt``.
     """
     path = network.with_name(f"{name_of(network.name)}.classes.txt")
-    if not path.exists():
-        return ClassNames(count=count)
     try:
-        return _read(path, count)
+        return _read(path, count) if path.exists() else ClassNames(count=count)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            return ClassNames(count=count)  # there can be no such file
         return ClassNames(count=count, attempts=_unusable(path.name, path, error).attempts)
 
 

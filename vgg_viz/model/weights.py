@@ -26,6 +26,7 @@ from vgg_viz.downloads.keras_files import (
     fingerprint_of,
     folders,
     offers,
+    regular_status,
 )
 from vgg_viz.model.architecture import KERNEL_SIDE, VGG19, ConvLayer, DenseLayer, format_shape
 from vgg_viz.model.file_guards import WeightsError as WeightsError  # most callers catch it
@@ -185,12 +186,21 @@ def _open_any(path: Path) -> StoredWeights | OwnNetwork:
     try:
         stored = open_weights(path)
     except WeightsError:
-        if not path.exists() or recognize(path) not in (HDF5, KERAS):
+        if not _is_saved(path):
             raise
     else:
         if stored.label == IMAGENET_LABEL or not _has_other_head(path):
             return stored
     return replace(open_network(path, path.name), name=FILE_LABEL + path.name)
+
+
+def _is_saved(path: Path) -> bool:
+    """Return whether a file has one of Keras' formats; False for one that cannot be read."""
+    try:
+        regular_status(path)  # a pipe would be waited for
+        return recognize(path) in (HDF5, KERAS)
+    except OSError:
+        return False
 
 
 def _has_other_head(path: Path) -> bool:
