@@ -169,15 +169,11 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("requested", "shown"), SHOWN, ids=str)
-def test_a_shortest_link_shows_the_same(requested, shown):
-    link = encode(address(requested))
-    assert effective_values(read(link)) == effective_values(requested)
-
-
-@pytest.mark.parametrize(("requested", "shown"), SHOWN, ids=str)
-def test_the_page_shows_what_view_and_layer_offer(requested, shown):
+def test_a_page_and_its_shortest_link_show_what_view_and_layer_offer(requested, shown):
     effective = effective_values(requested)
     assert {key: effective[key] for key in shown} == shown
+    shortest = encode(address(requested))
+    assert effective_values(read(shortest)) == effective
 
 
 # -- nonsense

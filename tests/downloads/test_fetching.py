@@ -39,11 +39,11 @@ def folder(tmp_path):
 def fetch(urls, folder, md5=MD5, **options):
     """Download ``file.bin``; return its content and the reported progress."""
     reports, urls = [], [urls] if isinstance(urls, str) else urls
-    path = download(
-        urls, folder, "file.bin", md5=md5, on_progress=lambda *got: reports.append(got), **options
-    )
+    options = {"on_progress": lambda *got: reports.append(got)} | options
+    path = download(urls, folder, "file.bin", md5=md5, **options)
     assert path == folder / "file.bin"
-    assert names(folder) == ["file.bin"]
+    # Others may wait for the lock.
+    assert {*names(folder)} - {"file.bin.lock"} == {"file.bin"}
     return path.read_bytes(), reports
 
 
@@ -252,13 +252,8 @@ REST = f"bytes={HALF}-"
 
 
 def resume(server, folder, on_progress=None, md5=MD5):
-    size = len(CONTENT)
-    path = download(
-        [server.url], folder, "file.bin", md5=md5, on_progress=on_progress, max_bytes=size
-    )
-    # Others may wait for the lock.
-    assert {*names(folder)} - {"file.bin.lock"} == {"file.bin"}
-    return path.read_bytes()
+    options = {"on_progress": on_progress, "max_bytes": len(CONTENT)}
+    return fetch(server.url, folder, md5, **options)[0]
 
 
 def break_off(folder, content=CONTENT[:HALF]):

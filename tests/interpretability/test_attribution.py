@@ -25,9 +25,7 @@ from vgg_viz.model.network import Network, network_input
 
 # Methods of one backward pass, which differ in their backward rule of ReLU.
 METHODS = ("input_x_gradient", "gradient", "guided_backpropagation", "deconvnet")
-ANY_VALUE = [
-    name for name, method in ATTRIBUTION_METHODS.items() if not method.needs_positive_value
-]
+ANY_VALUE = [name for name, one in ATTRIBUTION_METHODS.items() if not one.needs_positive_value]
 
 
 @pytest.fixture
@@ -140,9 +138,8 @@ def test_each_level_of_integrated_gradients_matches_numpy(
 def test_batches_of_points_give_the_result_of_single_points(
     monkeypatch, without_convergence, thin_network, pixels
 ):
-    spec = AttributionSpec(
-        THIN.conv_layer("block2_conv1"), 1, 3, 3, "input", "integrated_gradients"
-    )
+    layer = THIN.conv_layer("block2_conv1")
+    spec = AttributionSpec(layer, 1, 3, 3, "input", "integrated_gradients")
     together, steps = outcome(attribute(thin_network, pixels, spec))
     # Four points of the largest output, 8 x 8 positions of 4 maps.
     monkeypatch.setattr(integrated_gradients, "BATCH_VALUES", 4 * 8 * 8 * 4)
@@ -214,9 +211,8 @@ def test_steps_yield_the_fraction_done(back_to, thin_network, pixels):
 
 
 def test_a_value_of_bias_terms_alone_has_zero_attributions():
-    weights = Changed(
-        RandomWeights(THIN), {"block1_conv2": lambda kernel, bias: (kernel, bias - 1e6)}
-    )
+    inactive = {"block1_conv2": lambda kernel, bias: (kernel, bias - 1e6)}
+    weights = Changed(RandomWeights(THIN), inactive)
     layer = THIN.conv_layer("block2_conv1")
     result = attributed(Network(weights, THIN), noise(48), AttributionSpec(layer, 2, 5, 5, "input"))
     assert result.is_zero

@@ -39,9 +39,8 @@ class Pose:
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    monkeypatch.setattr(
-        optimization, "STEPS", {1: (2, 1), 2: (2, 1), 3: (2, 1), 4: (1, 1), 5: (1, 1)}
-    )
+    steps = {block: (2 if block < 4 else 1, 1) for block in range(1, 6)}
+    monkeypatch.setattr(optimization, "STEPS", steps)
 
 
 def optimize(network, name, channels, seed=0, parametrization="regularized"):

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.model.test_own_networks import reading
 from tests.support.own_models import SMALL, nested_in_sequential, save
 from tests.support.weights_files import elsewhere, put, write_hollow_weights
 from vgg_viz.model import file_guards
@@ -29,11 +30,7 @@ KERNEL, BIAS = f"{CONVS}/conv2d/vars/0", f"{CONVS}/conv2d/vars/1"
 @pytest.fixture(scope="module", autouse=True)
 def small():
     """Read files of the small architecture."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (convolutions, head, own_network):
-            patch.setattr(module, "VGG19", SMALL)
-        # Each trial takes a third of a second.
-        patch.setattr(own_network, "check_in_child", lambda source: None)
+    with reading(SMALL), pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_guards, "MOST_OBJECTS", MOST_OBJECTS)
         yield
 
