@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 import uvicorn
@@ -31,6 +31,7 @@ def checked(monkeypatch):
     monkeypatch.setattr(connections, "check", counted)
     monkeypatch.setattr(connections, "CHECK_SECONDS", 0.02)
     monkeypatch.setitem(connections.MOST_CHECKS, connections.h11.SEND_BODY, 3)
+    monkeypatch.setattr(connections, "MOST_UNREAD", 3)
     return enough
 
 
@@ -84,6 +85,21 @@ def test_a_whole_request_is_answered_however_long_that_takes(checked):
     with listening(app_after(checked)) as address, socket.create_connection(address) as client:
         client.sendall(UPLOAD + b"a" * 9)
         assert client.recv(1000).startswith(b"HTTP/1.1 204")
+
+
+def test_a_response_that_the_client_does_not_read_is_given_up(checked):
+    given_up = Event()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        for _ in range(2):  # the second waits until the first is read or the connection closed
+            await send({"type": "http.response.body", "body": bytes(10**7), "more_body": True})
+        given_up.set()
+
+    with listening(app) as address, socket.create_connection(address) as client:
+        client.sendall(REQUEST)
+        assert given_up.wait(30)
+        assert len(received(client)) < 10**7
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")

@@ -1,7 +1,7 @@
-"""Bounds of the server's connections: their number, and the seconds in which a request must arrive.
+"""Bounds of the server's connections: their number, and the time for a request and its response.
 
 A page takes four file descriptors, and many systems allow a process 1,024. uvicorn, Streamlit's web
-server, waits for the rest of a request forever.
+server, waits forever for the rest of a request, and for a client that does not read the response.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ CHECK_SECONDS = 15.0
 # Checks in a row that find the same request incomplete, by what is missing: its header or its body.
 # 20 MB at 0.5 Mbit/s take 6 minutes of the body's 10.
 MOST_CHECKS = {h11.IDLE: 1, h11.SEND_BODY: 40}
+MOST_UNREAD = 40  # checks in a row that find the client reading the response, of at most some 10 MB
 
 _connection_made = H11Protocol.connection_made
 
@@ -45,16 +46,17 @@ def _watched(protocol: H11Protocol, transport: asyncio.Transport) -> None:
 
 
 def check(protocol: H11Protocol, last: RequestResponseCycle | None, checks: int) -> None:
-    """Close a connection that waits for the rest of a request too long, or check it again later.
+    """Close a connection that waits too long for the client, or check it again later.
 
-    ``checks`` is the number of those in a row that have found it incomplete, and ``last`` the
+    ``checks`` is the number of those in a row that have found it waiting, and ``last`` the
     connection's last request at that time.
     """
     if protocol not in protocol.connections:
         return  # closed, or a WebSocket now
-    state = protocol.conn.their_state
-    checks = checks + 1 if state in MOST_CHECKS and protocol.cycle is last else 0
-    if checks and checks >= MOST_CHECKS[state]:
-        protocol.transport.close()
+    state, is_unread = protocol.conn.their_state, protocol.flow.write_paused
+    waits = (state in MOST_CHECKS or is_unread) and protocol.cycle is last
+    checks = checks + 1 if waits else 0
+    if checks and checks >= (MOST_UNREAD if is_unread else MOST_CHECKS[state]):
+        protocol.transport.abort()  # `close` would wait until the response is read
     else:
         protocol.loop.call_later(CHECK_SECONDS, check, protocol, protocol.cycle, checks)
