@@ -29,6 +29,7 @@ from vgg_viz.export.mosaic import (
     overlay_levels,
     pack_tiles,
     png,
+    recolored,
     scale_tiles,
     shrink,
     tile_side,
@@ -318,6 +319,17 @@ def test_every_palette_entry_has_its_color_in_the_file(color_map):
     assert not color_levels(color_map).flags.writeable
     assert (image.format, image.mode) == ("PNG", "P")
     np.testing.assert_array_equal(np.asarray(image), canvas)
+
+
+@pytest.mark.parametrize("color_map", [*COLOR_MAPS, "RdBu_r"])
+def test_a_recolored_file_is_the_one_of_the_other_color_map(color_map):
+    canvas = frozen(np.arange(256, dtype=np.uint8).reshape(8, 32))
+    assert recolored(png(canvas), color_map) == png(canvas, color_map)
+
+
+def test_only_a_file_with_a_palette_is_recolored():
+    with pytest.raises(ValueError, match="palette"):
+        recolored(png(np.zeros((2, 2, 3), np.uint8)), "gray")
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (1, 1), (1, 7, 3), (9, 13, 4)])

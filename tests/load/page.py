@@ -178,7 +178,11 @@ class Page:
         start = perf_counter()
         await self._run(triggers or [], fragment)
         diagram = self.widgets.get("diagram")
-        if diagram and "diagram" not in self.states:
+        if (
+            diagram
+            and "diagram" not in self.states
+            and widgets.header_of(diagram.proto.bytes)["awaited"]
+        ):
             # The diagram's script reports that it is painted; only then come the maps.
             report = json.dumps({"painted": start})
             self.states["diagram"] = WidgetState(id=diagram.proto.id, json_value=report)

@@ -22,6 +22,7 @@ from 0:
 
 import io
 import math
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,6 +43,7 @@ OPACITY = 0.75  # of the largest values over a photograph
 GRAYS = (70, 225)  # the photograph's black and white, so that overlay colors differ from both
 GAP = 4
 TITLE_SPACE = 5  # pixels above and below a title's letters
+PALETTE_START = 33  # bytes of a PNG before its palette: the signature and the header
 
 
 class Lettering(NamedTuple):
@@ -319,10 +321,13 @@ def png(canvas: np.ndarray, color_map: str | None = "gray") -> bytes:
     """Encode an image as PNG: palette entries, uint8 ``(h, w)``, RGB or RGBA, ``(h, w, 3 or 4)``.
 
     Without a color map, ``(h, w)`` holds gray levels. Compression is zlib's fastest: the next level
-    takes three times as long to save a tenth.
+    takes three times as long to save a tenth. In scaled maps it looks for runs only, in two thirds
+    of the time and for fewer bytes, since nothing else is repeated; color images may be.
     """
     image = Image.fromarray(canvas)
     options: dict[str, object] = {"compress_level": 1}
+    if canvas.ndim == 2:
+        options["compress_type"] = zlib.Z_RLE
     if canvas.ndim == 2 and color_map:
         # Pillow makes a palette image from an array only this way: as "L", with a palette added.
         image.putpalette(palette(color_map).tobytes())
@@ -330,6 +335,16 @@ def png(canvas: np.ndarray, color_map: str | None = "gray") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", **options)
     return buffer.getvalue()
+
+
+def recolored(picture: bytes, color_map: str) -> bytes:
+    """Return a PNG of palette entries, as `png` makes it, in the colors of another color map."""
+    colors = b"PLTE" + palette(color_map).tobytes()
+    if picture[PALETTE_START + 4 :][:4] != colors[:4]:
+        raise ValueError("expected a PNG with a palette first")
+    chunk = colors + zlib.crc32(colors).to_bytes(4)
+    start = PALETTE_START + 4  # after the palette's length
+    return picture[:start] + chunk + picture[start + len(chunk) :]
 
 
 def palette(color_map: str) -> np.ndarray:

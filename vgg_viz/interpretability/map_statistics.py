@@ -22,6 +22,10 @@ class Statistics:
         """Number of maps that are not above zero at any position."""
         return int(np.count_nonzero(self.active == 0))
 
+    def of(self, index: slice | np.ndarray) -> "Statistics":
+        """Return the statistics of some of the maps, by their indices."""
+        return Statistics(**{name: array[index] for name, array in vars(self).items()})
+
     def order(self, by: str) -> np.ndarray:
         """Return the maps' indices in an order of `ORDERS`, equal maps by number."""
         if ORDERS[by].name == NUMBER:

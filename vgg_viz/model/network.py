@@ -145,6 +145,7 @@ class Network:
         self.architecture = architecture
         with keras_lock:
             self.model = build_model(weights, architecture)
+        self.is_compiled = False  # whether `compile_passes` has ended
         self._passes: dict[tuple[str, ...], Pass] = {}
         self._summaries: dict[str, str] = {}
 
@@ -229,6 +230,7 @@ class Network:
                 self._block_pass(step)
                 # Let waiting computations run first.
                 Event().wait(0.02)
+        self.is_compiled = True
 
     def _cut(self, start: str, layer_names: Sequence[str]) -> keras.Model:
         """Build the model from one layer's output to those of later layers."""

@@ -109,6 +109,11 @@ class Results:
 
         return self.cached(forward.key("overview"), compute)
 
+    def has_overview(self, network: Network, picture: NetworkInput) -> bool:
+        """Return whether the overview of an image is cached."""
+        key = self.forward_pass(network, picture).key("overview")
+        return self.shared.values.peek(key) is not None
+
     def overview_soon(self, network: Network, picture: NetworkInput) -> Overview | None:
         """Return the overview of an image; None while a background thread computes it."""
         key = self.forward_pass(network, picture).key("overview")

@@ -1,6 +1,15 @@
 """Architecture view: diagram and tables at once, then the most active maps of all layers."""
 
-from tests.support.pages import choose, mosaics, open_page, texts, unavailable, weights_from
+from tests.support.pages import (
+    choose,
+    mosaics,
+    open_page,
+    payloads,
+    texts,
+    unavailable,
+    unpacked,
+    weights_from,
+)
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.widgets import diagram
 
@@ -24,3 +33,12 @@ def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():
     page = choose(open_page(view="architecture", picture="coffee"), diagram.PAINTED, True)
     assert len(mosaics(page)) == 2
     assert "ImageNet · Coffee (stretched) · the 4 most active maps" in texts(page)
+
+
+def test_maps_that_are_computed_come_with_the_diagram():
+    first = open_page(view="architecture", picture="astronaut")
+    assert unpacked(payloads(first)["diagram"])[0]["awaited"]
+    choose(first, diagram.PAINTED, True)
+    page = open_page(view="architecture", picture="astronaut")
+    assert len(mosaics(page)) == 2
+    assert not unpacked(payloads(page)["diagram"])[0]["awaited"]

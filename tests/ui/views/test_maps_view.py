@@ -18,6 +18,8 @@ from tests.support.pages import (
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, assert_shown, ordered, silent
 from vgg_viz.interpretability.map_orders import ORDERS
 from vgg_viz.links import parse_query, read
+from vgg_viz.serving.results import Results
+from vgg_viz.ui.state.shared_instance import shared
 
 
 def test_tiles_follow_the_order_and_keep_their_numbers(truth):
@@ -108,3 +110,17 @@ def test_a_number_too_large_for_the_next_layer_is_cut_to_it_and_comes_back():
         page.selectbox(key="layer").set_value(layer).run()
         assert not page.exception
         assert f"{words} maps shown" in texts(page)
+
+
+def test_other_layers_of_an_image_that_viewers_share_are_prepared(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(
+        Results, "overview_soon", lambda _, network, image: asked.append(image.title)
+    )
+    page = open_page(**MAPS, picture="coffee")
+    assert not asked  # a new server is busy
+    monkeypatch.setattr(shared().loaders["imagenet"].network().result(), "is_compiled", True)
+    choose(page, "scale", "layer")
+    assert asked == ["Coffee"]
+    choose(page, "change", "blur")
+    assert asked == ["Coffee"]

@@ -85,7 +85,7 @@ def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
 
 
 def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):
-    picture_files.open_file.clear()
+    picture_files.open_file.cache_clear()
     monkeypatch.setattr(picture_files, "private_folder", lambda: tmp_path)
     came = [b"<html>Just a moment</html>", photo("brown", "JPEG")]
 

@@ -110,22 +110,24 @@ def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]
     groups, stronger peaks come first, and equal peaks are in the order of their images. A channel
     that is inactive on all images has no patches.
     """
-    values = [each.values.tolist() for each in peaks]
-    ranked = []
-    for channel in range(len(values[0])):
-        found = sorted(
-            (min(nth, PEAKS_PER_IMAGE), -value, nth, image)
-            for image, of_image in enumerate(values)
-            for nth, value in enumerate(of_image[channel])
+    values = np.stack([each.values for each in peaks], axis=1)  # (channels, images, n)
+    image, nth = np.broadcast_arrays(*np.ogrid[: values.shape[1], : values.shape[2]])
+    group = np.where(values > 0, np.minimum(nth, PEAKS_PER_IMAGE), nth.size)
+    keys = [np.broadcast_to(key, values.shape) for key in (image, nth, -values, group)]
+    order = np.lexsort([key.reshape(len(values), -1) for key in keys])[:, :count]
+    channels = np.arange(len(values))[:, None]
+    images, nths = image.ravel()[order], nth.ravel()[order]
+    positions = np.stack([each.positions for each in peaks])[images, channels, nths]
+    found = values[channels, images, nths]
+    ranked = zip(images.tolist(), found.tolist(), positions.tolist(), strict=True)
+    return [
+        [
+            TopPatch(image, value, *position)
+            for image, value, position in zip(*of_channel, strict=True)
             if value > 0
-        )
-        ranked.append(
-            [
-                TopPatch(image, -value, *peaks[image].positions[channel, nth].tolist())
-                for _, value, nth, image in found[:count]
-            ]
-        )
-    return ranked
+        ]
+        for of_channel in ranked
+    ]
 
 
 def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -10,6 +11,15 @@ from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import picture_chooser
 
 FOLDER = Path(__file__).parent / "styles"
+
+
+class Markup(NamedTuple):
+    """HTML that Streamlit takes as it is: of a text, it would remove the indentation, for 1 ms."""
+
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.text
 
 
 def apply() -> None:
@@ -28,7 +38,7 @@ def apply() -> None:
     }
     sheets = "\n".join(sheet(name) for name, needed in names.items() if needed)
     sheets += picture_chooser.thumbnail_styles()
-    st.html(f"<style>{sheets}</style>")
+    st.html(Markup(f"<style>{sheets}</style>"))
 
 
 @lru_cache(maxsize=9)

@@ -6,8 +6,10 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.model.architecture import KINDS, VGG19, Layer, format_shape
-from vgg_viz.ui.state import mode, selection
+from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.widgets import components, controls, diagram, picture_chooser, text_blocks
 from vgg_viz.views import VIEWS
 
@@ -18,7 +20,8 @@ def show(_notice: DeltaGenerator) -> None:
     """Show the diagram of VGG19, each layer's most active maps, and tables of the layers.
 
     The diagram and the tables need neither NumPy nor TensorFlow. The maps are shown once the
-    browser has painted the diagram, in a place kept for them, with a notice if weights are missing.
+    browser has painted the diagram, in a place kept for them, with a notice if weights are missing;
+    or at once if they are computed.
     """
     with st.sidebar:
         chosen = picture_chooser.current()
@@ -33,7 +36,8 @@ def show(_notice: DeltaGenerator) -> None:
     )
     if not mode.is_explained():
         components.mount("first_steps", "first-steps", components.pack({}))
-    is_painted = diagram.show(VGG19, chosen, partial(selection.open_layer, "diagram", "maps"))
+    on_pick = partial(selection.open_layer, "diagram", "maps")
+    shows_maps = diagram.show(VGG19, chosen, on_pick, is_awaited=not has_maps(chosen, choice))
     # A tour step on this view has no room for the maps.
     strip = None
     if not mode.on_tour():
@@ -41,12 +45,21 @@ def show(_notice: DeltaGenerator) -> None:
         strip.empty()  # Streamlit leaves out a container without elements
     if not mode.in_lecture():
         show_tables(blocks)
-    if is_painted and strip:
+    if shows_maps and strip:
         # Imported late, so that the page paints before NumPy and TensorFlow are loaded.
         from vgg_viz.ui.parts import overview
 
         with strip:
             overview.show(st.container(), chosen, choice)
+
+
+def has_maps(chosen: InputImage, choice: NetworkChoice) -> bool:
+    """Return whether the maps below the diagram are computed, so that it need not come first."""
+    loader = shared_instance.loader_of(choice) if shared_instance.shared_if_created() else None
+    # Own networks' preprocessing may be unknown.
+    if choice not in NETWORKS or loader is None or not loader.is_built:
+        return False
+    return shared_instance.results().has_overview(loader.network().result(), chosen)
 
 
 def show_tables(blocks: Collection[int]) -> None:

@@ -53,6 +53,7 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
             comparison.show(maps, compared, shown.count, shown.order, st.container())
         elif room:
             show_maps(maps, room, shown, spec)
+        maps.prepare_others()
 
     if room and not mode.is_explained():
         return show_result

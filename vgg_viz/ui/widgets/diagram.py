@@ -181,9 +181,23 @@ def registered(architecture: Architecture) -> Callable[..., Mapping[str, object]
     )
 
 
-def show(architecture: Architecture, picture: InputImage, on_pick: Callable[[], None]) -> bool:
-    """Show the network and its input; return whether the viewer's browser has painted them."""
-    header = {"digest": picture.digest, "title": f"{picture.title}: choose another picture"}
+def show(
+    architecture: Architecture,
+    picture: InputImage,
+    on_pick: Callable[[], None],
+    *,
+    is_awaited: bool = True,
+) -> bool:
+    """Show the network and its input; return whether the viewer's browser has painted them.
+
+    Where that is not awaited, return True at once.
+    """
+    is_awaited = is_awaited and not st.session_state.get(PAINTED)
+    header = {
+        "digest": picture.digest,
+        "title": f"{picture.title}: choose another picture",
+        "awaited": is_awaited,  # the script then reports that it has painted, for another run
+    }
     state = registered(architecture)(
         key="diagram",
         data=components.pack(header, picture.png),
@@ -193,7 +207,7 @@ def show(architecture: Architecture, picture: InputImage, on_pick: Callable[[], 
     # The component's state is lost with the view, hence the note in the session.
     if state.get("painted"):
         note_painted()
-    return bool(st.session_state.get(PAINTED))
+    return not is_awaited or bool(st.session_state.get(PAINTED))
 
 
 def note_painted() -> None:

@@ -49,6 +49,7 @@ class Grid(Tiles):
     pair: Limits | None = None
     # Image under every tile, RGB uint8 `(224, 224, 3)`; `key` must identify it.
     photograph: np.ndarray | None = None
+    measured: Statistics | None = None  # of the tiles, where they are known
     scale_words: str = ""  # what shares a color scale, where the scale's name does not say it
     # Whether no value is negative, so that the color bar begins at zero, in the scale's middle.
     from_zero: bool = False
@@ -75,35 +76,37 @@ class Grid(Tiles):
     def render(self, width: int, cached: Cached) -> tuple[dict[str, Any], list[bytes]]:
         """Color the tiles for a mosaic ``width`` CSS pixels wide.
 
-        The scaled tiles are cached, so that another color map does not scale them again.
+        All but the colors is cached, so that another color map does not draw the tiles again.
 
         Header entries that need the tiles' values (tooltips, tile side, constant tiles), and
         the mosaic as PNG; for an overlay, also the photograph and the values.
         """
         key = ("scaled", self.key, self.filled_columns, width, self.appearance.scale)
-        scaled, measured = cached(key, partial(self._scaled, width))
+        header, scaled = cached(key, partial(self._scaled, width))
+        color_map = self.appearance.color_map
+        if self.photograph is None:
+            return header, [mosaic.recolored(scaled, color_map)]
+        return header, self._overlay(mosaic.overlay_colors(scaled, color_map), self.photograph)
+
+    def _scaled(self, width: int) -> tuple[dict[str, Any], ScaledTiles | bytes]:
+        """Scale the tiles to color levels; return header entries, and but for overlays, a PNG."""
+        values = self.values
+        scaled = mosaic.scale_tiles(values, self.limits, self.drawn_side(values.shape[2], width))
         header = {
-            "lines": self._statistics_lines(measured),
+            "lines": self._statistics_lines(self.measured or statistics(values)),
             "side": scaled.levels.shape[2],
             "flat": scaled.flat.astype(int).tolist(),
             "positions": self._positions,
         }
-        return header, self._parts(scaled)
+        if self.is_overlay:
+            return header, scaled
+        return header, mosaic.png(mosaic.pack_tiles(scaled.levels, self.filled_columns))
 
-    def _scaled(self, width: int) -> tuple[ScaledTiles, Statistics]:
-        """Scale the tiles to color levels, a tenth of their bytes, and compute their statistics."""
-        values = self.values
-        side = self.drawn_side(values.shape[2], width)
-        return mosaic.scale_tiles(values, self.limits, side), statistics(values)
-
-    def _parts(self, scaled: ScaledTiles) -> list[bytes]:
-        """Return the tiles as PNG; for an overlay, also the photograph and small tiles' values."""
-        color_map, columns = self.appearance.color_map, self.filled_columns
-        if self.photograph is None:
-            return [mosaic.png(mosaic.pack_tiles(scaled.levels, columns), color_map)]
-        tiles = mosaic.png(mosaic.pack_tiles(mosaic.overlay_colors(scaled, color_map), columns))
+    def _overlay(self, tiles: np.ndarray, photograph: np.ndarray) -> list[bytes]:
+        """Return an overlay's tiles and photograph as PNG, and small tiles' values."""
+        drawn = mosaic.png(mosaic.pack_tiles(tiles, self.filled_columns))
         values = self.values.astype("<f4").tobytes() if self._positions else b""
-        return [tiles, mosaic.png(mosaic.gray(self.photograph), None), values]
+        return [drawn, mosaic.png(mosaic.gray(photograph), None), values]
 
     @property
     def _positions(self) -> int:
@@ -161,7 +164,7 @@ class Grid(Tiles):
         Of feature maps, ``active_share`` is the share of positions above zero; ``inactive``,
         whether there are none.
         """
-        found = statistics(self.values)
+        found = self.measured or statistics(self.values)
         shown = ("minimum", "maximum", "mean", "variance")
         columns = {**super().table(), **{name: getattr(found, name) for name in shown}}
         if self.rectified:

@@ -26,7 +26,7 @@ ROBIN_NAME = "bird.jpg"
 ROBIN_FAILURE = "robin-failure-"  # before a field's name: the last download's error
 
 
-@st.cache_data(max_entries=cache_bytes(limit_bytes()).pictures // DECODED_BYTES, show_spinner=False)
+@lru_cache(maxsize=cache_bytes(limit_bytes()).pictures // DECODED_BYTES)
 def open_file(file: PictureFile, options: PictureOptions) -> InputImage:
     """Decode a picture file and prepare it for VGG19; cached by path, not by content.
 

@@ -8,7 +8,7 @@ import { unpack } from "./shared.js";
 export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component;
   showInput(parentElement, data);
-  if (!parentElement.announced) {
+  if (unpack(data).header.awaited && !parentElement.announced) {
     parentElement.announced = true;
     // A new value each time: Streamlit would not send the same one again.
     requestAnimationFrame(() => requestAnimationFrame(() => setStateValue("painted", performance.now())));
