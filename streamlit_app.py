@@ -12,9 +12,9 @@ st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
 with errors.error_boundary():
     header.sync()
     view_area.begin()
+    style.apply()
     view = VIEWS[header.show()]
     st.set_page_config(page_title=f"{view.label} · VGG Viz")
-    style.apply()
     keys.listen()
     # Every view has the same places, so that the fragment's never differ from the last view's.
     above, middle = picture_chooser.place_above(), st.container()

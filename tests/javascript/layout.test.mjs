@@ -20,6 +20,13 @@ test("a grid fills the page's width, up to the largest tile", () => {
   assert.deepEqual(fitWidth(HEADER, 5000), { columns: 4, tile: 320 });
 });
 
+test("a grid that wraps halves its rows until its tiles are large enough, or are an odd number", () => {
+  const header = { ...HEADER, columns: 12, smallest: 100, wraps: true };
+  const columns = (width) => fitWidth(header, 2 * MARGIN + width).columns;
+  assert.deepEqual([12 * 104, 12 * 104 - 1, 6 * 104 - 1, 100].map(columns), [12, 6, 3, 3]);
+  assert.equal(fitWidth({ ...header, wraps: false }, 600).columns, 12);
+});
+
 // An oracle: tries every number of columns with ever smaller tiles.
 function largest(count, choices, { across, down }) {
   for (let tile = across; tile > 0; tile -= 0.25)

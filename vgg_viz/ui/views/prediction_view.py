@@ -356,7 +356,8 @@ def show_maps(predictions: Predictions, target: ClassTarget, side: Side, count: 
         key,
         partial(selection.open_map, LAST, peaks=predictions.peaks(numbers), half=half),
         largest_tile=140,
-        smallest_tile=76,  # on a phone, the row scrolls sideways
+        smallest_tile=72,
+        wraps=True,
         follows=False,
     )
     columns = min(MAPS_PER_ROW // (2 if predictions.other else 1), len(numbers))

@@ -182,6 +182,7 @@ class Placement:
     width: int = PAGE_WIDTH  # approximate width of the mosaic in CSS pixels
     largest_tile: int = LARGEST_TILE  # limits of a tile's side in CSS pixels
     smallest_tile: int = 4  # limits of a tile's side in CSS pixels
+    wraps: bool = False  # whether to halve the rows before their tiles get smaller than that
     # Whether to outline the selected channel, and the channels that a tour's answer names.
     follows: bool = True
     tools: bool = True  # whether to show buttons above the grid
@@ -232,6 +233,7 @@ def metadata(grid: Tiles, placement: Placement) -> dict[str, object]:
         "free": grid.columns == 0,
         "largest": placement.largest_tile,
         "smallest": placement.smallest_tile,
+        "wraps": placement.wraps,
         "follows": placement.follows,
         "outlined": list(tour_steps.outlined()) if placement.follows else [],
         "title": placement.title,

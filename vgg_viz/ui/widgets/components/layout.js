@@ -13,9 +13,11 @@ export function titleHeight({ letters, space }, tile) {
   return clamp(tile * share, least, most) + space;
 }
 
-// The layout that fills the page's width.
-export function fitWidth({ columns, largest, gap }, width) {
-  return { columns, tile: Math.min((width - 2 * MARGIN) / columns - gap, largest) };
+// The layout that fills the page's width. If requested, rows are halved where tiles would be too small.
+export function fitWidth({ columns, largest, smallest, wraps, gap }, width) {
+  const tile = Math.min((width - 2 * MARGIN) / columns - gap, largest);
+  if (!wraps || tile >= smallest || columns % 2) return { columns, tile };
+  return fitWidth({ columns: columns / 2, largest, smallest, wraps, gap }, width);
 }
 
 // The largest tiles that fit into `across` × `down`, with more columns if their number is free; full
