@@ -135,6 +135,8 @@ WRONG_STEPS = [
     ("text: expected links to addresses that begin", {"text": '"[x](data:text/html,y)"'}),
     ("text: expected links to addresses that begin with https", {"text": '"[x](http://a.b)"'}),
     ("text: expected links to addresses that begin", {"text": '"[x]\\n\\n[x]: //a.b"'}),
+    ("text: expected links to addresses that begin", {"text": '"<http://a.b>"'}),
+    ("text: expected the letter itself, got “&#58;”", {"text": '"http&#58;//a.b"'}),
     ("text: expected no control characters, got U+0007", {"text": '"\\u0007"'}),
     ("title: expected one line, got 2", {"title": '"""\na\nb"""'}),
     ("page: expected one line, got 2", {"page": '"""\na\nb"""'}),

@@ -343,7 +343,12 @@ def _check_markdown(text: str) -> None:
     # A formula may be as large as its author likes.
     if text.count("$") > 1:
         raise _InvalidError("expected a text without formulas, got two “$”")
-    if re.search(r"\]\(\s*<?(?!https://)|\]:\s*<?(?!https://)\S", text):
+    # Markdown would read a colon or a full stop from it, after the search for addresses.
+    if found := re.search(r"&#?\w+;", text):
+        raise _InvalidError(f"expected the letter itself, got {shortened(found[0])}")
+    if re.search(
+        r"\]\(\s*<?(?!https://)|\]:\s*<?(?!https://)\S|<(?!https:)[A-Za-z][\w+.-]+:", text
+    ):
         raise _InvalidError("expected links to addresses that begin with https://, got another")
 
 

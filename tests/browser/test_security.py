@@ -17,6 +17,15 @@ from vgg_viz.fields import FIELDS
 pytestmark = pytest.mark.browser
 
 PHOTO = REPOSITORY / "assets" / "coffee.jpg"
+TOUR = r"""
+title = "www.title.example"
+[[step]]
+title = "Of addresses: https://title.example"
+page = "?view=architecture"
+text = '''[one](https://www.a.example/@b) https://c.example/d_e http://1.example
+http\://2.example HTTP:\//3.example www.4.example www\.5.example me@6.example me\@7.example
+<me@8.example> mailto:a@9.example (http://10.example) *http://11.example* https:/http://12.example'''
+"""
 OWN = "view=maps&layer=block3_conv1&maps=4&picture=own"
 SERVED = [
     "/",
@@ -159,6 +168,19 @@ def test_an_address_in_the_url_is_no_link(visit, foreign):
     warning = page.get_by_test_id("stAlert")
     expect(warning).to_contain_text("example")
     expect(warning.locator("a")).to_have_count(0)
+
+
+def test_of_the_addresses_in_a_tour_only_those_with_https_are_links(open_page):
+    page = open_page("view=architecture&tour=1")
+    page.get_by_role("button", name="Steps").click()
+    page.locator('.st-key-tour-file input[type="file"]').set_input_files(
+        {"name": "a.toml", "mimeType": "application/toml", "buffer": TOUR.encode()}
+    )
+    panel = page.locator(".st-key-tour-panel")
+    expect(panel).to_contain_text("Of addresses")
+    hrefs = panel.locator("p a").evaluate_all("links => links.map(link => link.href)")
+    assert hrefs == ["https://www.a.example/@b", "https://c.example/d_e"]
+    assert_unharmed(page)
 
 
 def test_a_file_name_with_a_script_in_it_is_only_words(open_page):

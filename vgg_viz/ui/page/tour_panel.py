@@ -18,7 +18,7 @@ from vgg_viz.ui.page import tour_menu
 from vgg_viz.ui.state import mode, tour_steps
 from vgg_viz.ui.widgets import components, picture_chooser
 from vgg_viz.ui.widgets.key_list import shortcut
-from vgg_viz.ui.widgets.text_blocks import escape
+from vgg_viz.ui.widgets.text_blocks import escape, with_https_links
 from vgg_viz.views import VIEWS
 
 
@@ -193,18 +193,21 @@ def show_words(
     tour: Tour, step: Step, text: StepText, holds: bool, answer: str, label: str | None
 ) -> None:
     """Show a tour step's text, question and answer."""
+
+    def shown(text: str) -> str:
+        return leftward(with_https_links(text)) if runs_left else with_https_links(text)
+
     words, runs_left = words_in(tour.language), is_leftward(tour.language)
-    direct = leftward if runs_left else str
     network = words.networks.get(step.network or "", "")
     if text is step.untrained:
         st.caption(words.untrained)
     elif not holds:
         st.caption(words.another_network.format(network=network, shown=escape(label or "")))
-    st.markdown(direct(text.text))
+    st.markdown(shown(text.text))
     if text.question:
-        st.markdown(f":material/help: **{direct(text.question)}**")
+        st.markdown(f":material/help: **{shown(text.question)}**")
     if answer and holds:
-        st.success(direct(answer), icon=":material/lightbulb:")
+        st.success(shown(answer), icon=":material/lightbulb:")
     elif answer:
         st.info(words.no_answer.format(network=network), icon=":material/lightbulb_2:")
 

@@ -17,6 +17,8 @@ from vgg_viz.ui.widgets.key_list import shortcut
 RECEPTIVE_FIELD_PAPER = Paper(
     "Araujo, Norris and Sim 2019", "https://distill.pub/2019/computing-receptive-fields"
 )
+# To the end of a link's target, or of an address as Markdown finds it in a text.
+_HTTPS = r"https://[^\s<>()\[\]*~`|]+"
 
 
 def caption(text: str, short: str) -> str:
@@ -110,6 +112,23 @@ def escape_marks(text: str) -> str:
     """
     marks = r"[\\`*\[\]<>$~]|(?<!\w)_|_(?!\w)|:(?=\w)"
     return re.sub(marks, r"\\\g<0>", rightward(unlinked(text)))
+
+
+def with_https_links(text: str) -> str:
+    """Return a Markdown text in which only addresses that begin with https:// become links.
+
+    See `unlinked`, which the other addresses are like.
+
+    >>> with_https_links("[a](https://www.a.org) www.b.org")
+    '[a](https://www.a.org) www\u2060.b.org'
+    """
+    parts = rf"({_HTTPS})|http(?=\\?:)|www(?=\\?\.)|@"
+    return re.sub(
+        parts,
+        lambda found: found[0] if found[1] else f"{found[0]}\u2060",
+        text,
+        flags=re.IGNORECASE,
+    )
 
 
 def unlinked(text: str) -> str:
