@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.model.test_own_networks import reading
 from tests.support.attribution_array import array_of
 from tests.support.maps import BiasedWeights
 from tests.support.own_models import nested_in_sequential, randomize_head, save
-from tests.support.thin import outcome
+from tests.support.thin import RandomWeights, outcome
 from tests.support.weights_files import write_keras_weights
 from vgg_viz import __version__
 from vgg_viz.export.scripts import Run, script_weights, write_script
@@ -32,12 +33,10 @@ from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
 from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.interpretability.feature_visualization import optimization, top_patches
-from vgg_viz.model.architecture import VGG19
+from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.model.network import Network
-from vgg_viz.model.own_networks.head import Head, HeadLayer
-from vgg_viz.model.own_networks.own_network import OwnNetwork, open_network
-from vgg_viz.model.own_networks.saved_file import StoredArray
+from vgg_viz.model.network import Network, build_model
+from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import IMAGENET_LABEL, StoredWeights, UntrainedWeights
 from vgg_viz.option import resolve
 
@@ -529,53 +528,29 @@ def test_a_script_builds_the_head_that_a_file_holds(tmp_path, start):
     """All kinds of layers but ``Flatten``, which has no numbers."""
     import keras
 
-    layers = keras.layers
+    wide = Architecture("wide", ((2, 1), (2, 1), (4, 1), (4, 1), (4, 512)), ())
+    layers, has_pool = keras.layers, start == "block5_pool"
     built = [
-        keras.Input((14, 14, 512)),
-        *[layers.MaxPooling2D()] * (start == "block5_pool"),
-        layers.GlobalMaxPooling2D(),
+        layers.GlobalAveragePooling2D() if has_pool else layers.GlobalMaxPooling2D(),
         layers.BatchNormalization(center=False, epsilon=0.1),
         layers.Dense(4, use_bias=False),
         layers.Activation("relu"),
         layers.Dense(3),
     ]
-    model = keras.Sequential(built)
-    model.set_weights([np.random.default_rng(1).uniform(0.2, 1, w.shape) for w in model.weights])
+    base, head = build_model(RandomWeights(wide), wide), keras.Sequential(built)
+    model = keras.Model(base.input, head(base.get_layer(start).output))
+    head.set_weights([np.random.default_rng(1).uniform(0.2, 1, w.shape) for w in head.weights])
     model.save(tmp_path / "mine.keras")
-    bn, first, last = (one for one in model.layers if one.weights)
-    arrays = {
-        name: tuple(
-            StoredArray(f"layers/{name}/vars/{index}", tuple(weight.shape))
-            for index, weight in enumerate(one.weights)
-        )
-        for name, one in (("batch_normalization", bn), ("dense", first), ("dense_1", last))
-    }
-    head = Head(
-        start,
-        (
-            HeadLayer("global_max_pooling", "pool"),
-            HeadLayer(
-                "batch_normalization",
-                "bn",
-                arrays=arrays["batch_normalization"],
-                epsilon=0.1,
-                has_offset=False,
-            ),
-            HeadLayer("dense", "dense", arrays=arrays["dense"], has_offset=False),
-            HeadLayer("activation", "relu", "relu"),
-            HeadLayer("dense", "dense_1", arrays=arrays["dense_1"]),
-        ),
-        classes=3,
-    )
-    network = OwnNetwork("mine", "0", "", head, None, None, tmp_path / "mine.keras", {})
-    weights = script_weights(network, with_head=True)
+    with reading(wide):
+        weights = script_weights(open_network(tmp_path / "mine.keras"), with_head=True)
     namespace = {"__name__": "mine"}
     arguments = INPUT | {"weights": weights, "method": "gradcam", "classes": [0]}
     exec(write_script([Run("class_evidence", "cam", arguments)]), namespace)
     maps = np.random.default_rng(0).uniform(0, 2, (1, 14, 14, 512)).astype(np.float32)
     with contextlib.chdir(tmp_path):
         logits = namespace["own_head"]("mine.keras")(maps).numpy()
-    np.testing.assert_allclose(logits, model(maps).numpy(), rtol=1e-5)
+    after_pool = layers.MaxPooling2D()(maps) if has_pool else maps
+    np.testing.assert_allclose(logits, head(after_pool).numpy(), rtol=1e-5)
 
 
 def test_numbers_of_every_precision_are_converted():
