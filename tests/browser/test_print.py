@@ -111,3 +111,13 @@ def test_a_view_takes_one_or_two_pages(visit, query):
     # The page is as it was.
     if "lecture" not in query:
         expect(page.get_by_test_id("stSidebar")).to_be_visible()
+
+
+def test_what_a_frame_may_forbid_is_not_printed(visit):
+    query = "view=maps&maps=4&channel=2&tab=experiments&experiment=distance&change=mirror"
+    page = visit(query)
+    note = page.locator('[class*="st-key-frame-note"]').first
+    note.wait_for(state="attached")
+    page.emulate_media(media="print")
+    expect(note).to_be_hidden()
+    page.emulate_media(media="screen")

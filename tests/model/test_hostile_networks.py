@@ -222,6 +222,10 @@ DAMAGES = {
         set_in("block2_pool", pool_size=[3, 3]),
         r"between block2_conv2 and block3_conv1, got block2_pool \(MaxPooling2D\)$",
     ),
+    "strides of pooling": (
+        set_in("block2_pool", strides=[1, 1]),
+        r"between block2_conv2 and block3_conv1, got block2_pool \(MaxPooling2D\)$",
+    ),
 }
 
 
@@ -245,6 +249,11 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence(original, tmp_path,
 
 def test_the_original_is_read(original):
     assert open_network(pack(original)).head.obstacle == ""
+
+
+def test_another_last_pooling_is_not_taken_for_vgg19s(original, tmp_path):
+    content = set_in("block5_pool", strides=[1, 1])(original, tmp_path)
+    assert open_network(content).head.obstacle == "the layer block5_pool (MaxPooling2D)"
 
 
 def test_a_deep_file_is_read_or_refused(original, tmp_path):

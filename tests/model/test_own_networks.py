@@ -26,6 +26,7 @@ from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import own_names
 from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.own_networks import convolutions, head, own_network
+from vgg_viz.model.own_networks.configuration import ConfiguredLayer
 from vgg_viz.model.own_networks.fine_tuning import relative_change
 from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.preprocessing import PREPROCESSINGS
@@ -247,6 +248,31 @@ OBSTACLES = {
     ),
     "class": (own_class, "a model of the class Own"),
 }
+
+
+CONV = {"activation": "relu"}
+
+
+@pytest.mark.parametrize(
+    ("conv", "layers", "obstacle"),
+    [
+        ({}, [("ReLU", {"max_value": 6.0})], "the layer conv (Conv2D), which has no ReLU"),
+        ({}, [("ReLU", {"negative_slope": 0.1})], "the layer conv (Conv2D), which has no ReLU"),
+        (CONV, [("MaxPooling2D", {"pool_size": [7, 7]})], "the layer MaxPooling2D (MaxPooling2D)"),
+        *(
+            (CONV | first, [("Flatten", {})], "a model with channels first: its Flatten has an")
+            for first in ({"data_format": "channels_first"}, {"dim_ordering": "th"})
+        ),
+    ],
+)
+def test_settings_that_change_what_a_layer_computes_are_obstacles(conv, layers, obstacle):
+    chain = [("Conv2D", conv), *layers, ("Dense", {})]
+    names = ["conv", *(kind for kind, _ in chain[1:])]
+    configured = [
+        ConfiguredLayer(kind, name, settings, (name, name))
+        for name, (kind, settings) in zip(names, chain, strict=True)
+    ]
+    assert head.read_head(configured, {}).obstacle.startswith(obstacle)
 
 
 @pytest.mark.parametrize(("build", "obstacle"), OBSTACLES.values(), ids=OBSTACLES)

@@ -8,7 +8,7 @@ from typing import Any
 from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, format_shape
 from vgg_viz.model.file_guards import WeightsError
 from vgg_viz.model.own_networks.configuration import ConfiguredLayer
-from vgg_viz.model.own_networks.head import WITHOUT_EFFECT, activation_of
+from vgg_viz.model.own_networks.head import WITHOUT_EFFECT, activation_of, is_pooling, is_relu
 from vgg_viz.model.own_networks.saved_file import SavedLayer, StoredArray, natural_order
 
 # Relatives whose kernels are named if a file holds them.
@@ -120,11 +120,9 @@ _ACTIVATION_ROLES = {"relu": "relu", "linear": ""}
 # Role of a layer between two conv layers by its class; those of other classes are no role of VGG19.
 _ROLES: dict[str, Callable[[ConfiguredLayer], str]] = {
     **dict.fromkeys(WITHOUT_EFFECT, lambda _: ""),
-    "ReLU": lambda _: "relu",
+    "ReLU": lambda layer: "relu" if is_relu(layer) else layer.title,
     "Activation": lambda layer: _ACTIVATION_ROLES.get(activation_of(layer), layer.title),
-    "MaxPooling2D": lambda layer: (
-        "pooling" if layer.settings.get("pool_size", [2, 2]) in ([2, 2], 2) else layer.title
-    ),
+    "MaxPooling2D": lambda layer: "pooling" if is_pooling(layer) else layer.title,
     "ZeroPadding2D": lambda layer: (
         "padding" if layer.settings["padding"] in ([[1, 1], [1, 1]], [1, 1], 1) else layer.title
     ),

@@ -110,10 +110,12 @@ def read_head(
     conv, *rest = configured
     layers = [layer for layer in rest if layer.kind not in WITHOUT_EFFECT]
     if activation_of(conv) != "relu":
-        if not layers or "relu" not in (activation_of(layers[0]), layers[0].kind.lower()):
+        if not layers or not is_relu(layers[0]):
             return Head(obstacle=f"the layer {conv.title}, which has no ReLU")
         layers = layers[1:]
-    pooled = bool(layers) and layers[0].kind == "MaxPooling2D"
+    pooled = bool(layers) and is_pooling(layers[0])
+    if has_channels_first(conv) and any(layer.kind == "Flatten" for layer in layers):
+        return Head(obstacle="a model with channels first: its Flatten has another order")
     start = (VGG19.pools if pooled else VGG19.conv_layers)[-1]
     shape = start.output_shape
     found: list[HeadLayer] = []
@@ -126,6 +128,24 @@ def read_head(
         if layer.kind != "Activation" or head_layer.activation != "linear":
             found.append(head_layer)
     return _with_output(Head(start.name, tuple(found), shape[-1]), shape, loss)
+
+
+def is_relu(layer: ConfiguredLayer) -> bool:
+    """Return whether a layer is ReLU, without a limit, a slope or a threshold."""
+    settings = (layer.settings.get(name) for name in ("max_value", "negative_slope", "threshold"))
+    return "relu" in (activation_of(layer), layer.kind.lower()) and not any(settings)
+
+
+def is_pooling(layer: ConfiguredLayer) -> bool:
+    """Return whether a layer pools as VGG19 does: the maximum of each 2 × 2 positions."""
+    sizes = (layer.settings.get(name) for name in ("pool_size", "strides"))
+    return layer.kind == "MaxPooling2D" and all(size in (None, 2, [2, 2]) for size in sizes)
+
+
+def has_channels_first(layer: ConfiguredLayer) -> bool:
+    """Return whether a layer's maps come before rows and columns, as it says since Keras 1."""
+    found = (layer.settings.get(name) for name in ("data_format", "dim_ordering"))
+    return not {"channels_first", "th"}.isdisjoint(found)
 
 
 def _obstacle(
@@ -204,7 +224,7 @@ def _with_output(head: Head, shape: tuple[int, ...], loss: str) -> Head:
 def _shaping(
     layer: ConfiguredLayer, _: Mapping[str, SavedLayer], shape: tuple[int, ...]
 ) -> _Read | None:
-    if layer.settings.get("data_format") == "channels_first":
+    if has_channels_first(layer):
         return None
     kind = _SHAPING[layer.kind]
     if kind != "flatten" and len(shape) != 3:
@@ -216,9 +236,7 @@ def _shaping(
 def _activation(
     layer: ConfiguredLayer, _: Mapping[str, SavedLayer], shape: tuple[int, ...]
 ) -> _Read | None:
-    if layer.kind == "ReLU" and any(
-        layer.settings.get(name) for name in ("max_value", "negative_slope", "threshold")
-    ):
+    if layer.kind == "ReLU" and not is_relu(layer):
         return None
     name = layer.kind.lower() if layer.kind != "Activation" else activation_of(layer)
     if name not in _ACTIVATIONS:
