@@ -129,6 +129,15 @@ def test_the_pages_own_messages_are_handled_as_they_are(message, monkeypatch: py
     handled.assert_called_once_with(session, message)
 
 
+def test_a_run_of_an_unknown_fragment_is_ignored(monkeypatch: pytest.MonkeyPatch):
+    handled, message = Mock(), rerun(LAYER)
+    message.rerun_script.fragment_id = "unknown\n2026-12-01 Forged line"
+    monkeypatch.setattr(client_messages, "_handle", handled)
+    process.prepare()
+    AppSession.handle_backmsg(Mock(has_fragment=lambda name: False), message)
+    handled.assert_not_called()
+
+
 def test_a_page_exports_only_some_files_at_the_same_time(monkeypatch: pytest.MonkeyPatch):
     handled = Mock()
     monkeypatch.setattr(client_messages, "_handle", handled)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import threading
 
 import pytest
 from streamlit.logger import get_logger
@@ -55,6 +56,21 @@ def test_a_flood_from_several_loggers_has_one_bound(capsys):
     text = capsys.readouterr().err
     assert len(text) <= MINUTE_BYTES + len(FULL) + 100
     assert text.endswith(f"{FULL}\n")
+
+
+def test_the_error_that_ends_a_thread_is_bounded(capsys, monkeypatch):
+    def fail():
+        raise KeyError("x" * 100_000)
+
+    monkeypatch.setattr(server_log, "_log", logger_of_app())
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    server_log.prepare()
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    text = capsys.readouterr().err
+    assert text.startswith("A thread failed.\nTraceback")
+    assert len(text) <= MESSAGE_BYTES + 1
 
 
 def test_other_streams_get_everything():

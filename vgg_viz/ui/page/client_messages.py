@@ -69,6 +69,9 @@ def _handle_bounded(session: AppSession, message: BackMsg) -> None:
     kind = bounded_message.WhichOneof("type")
     if kind == "backend_operation_request" and len(session._background_tasks) >= MOST_EXPORTS:
         return
+    fragment = bounded_message.rerun_script.fragment_id
+    if fragment and not session.has_fragment(fragment):
+        return  # as Streamlit does, which logs the id: any text of any length
     if kind == "rerun_script":
         bounded_message = narrowed(session, bounded_message)
     has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP

@@ -2,9 +2,9 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -12,6 +12,7 @@ MESSAGE_BYTES = 4_000
 MINUTE_BYTES = 40_000  # 58 MB a day
 FULL = "Too much for the log: further messages of this minute are left out."
 
+_log = logging.getLogger(__name__)
 _emit = logging.StreamHandler.emit
 
 
@@ -20,7 +21,7 @@ class Budget:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._lock = Lock()
+        self._lock = threading.Lock()
         self._end = clock()
         self._left = 0
 
@@ -53,8 +54,16 @@ _budget = Budget()
 
 
 def prepare() -> None:
-    """Bound what all handlers together write to the standard error, now and later ones."""
+    """Bound what all handlers together write to the standard error, and threads that fail."""
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _log_failure
     logging.StreamHandler.emit = _emit_bounded  # type: ignore[assignment, method-assign]
+
+
+def _log_failure(failure: threading.ExceptHookArgs) -> None:
+    """Log the error that ended a thread, which Python would write as it is."""
+    if failure.exc_type is not SystemExit and failure.exc_value:
+        _log.error("A thread failed.", exc_info=failure.exc_value)
 
 
 @wraps(_emit)
