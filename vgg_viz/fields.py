@@ -25,7 +25,7 @@ from vgg_viz.interpretability.map_orders import PAIR_ORDERS
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.model.networks import ADVERTISED, JOINERS, NETWORKS, clean_name
 from vgg_viz.model.preprocessing import PREPROCESSINGS
-from vgg_viz.option import Name, Option, by_name
+from vgg_viz.option import Name, Option, Options, by_name
 from vgg_viz.samples import SAMPLES
 from vgg_viz.views import COMPARISONS, VIEWS
 
@@ -36,39 +36,32 @@ STEP, INPUT = "step", "input"
 NEXT, ALL, HERE = "next", "all", "here"
 MOST_LETTERS = 62  # of the options in a message
 
-PICTURES: Mapping[str, Option] = by_name(
+PICTURES: Options = by_name(
     *(Option(sample.name, sample.title) for sample in SAMPLES),
     Option(ROBIN, "Robin"),
     Option(OWN, "Your own"),
 )
-TOURS: Mapping[str, Option] = by_name(
+TOURS: Options = by_name(
     Option("walkthrough", "The walkthrough"),
     Option("your-picture", "Your own picture"),
     Option("walkthrough-fa", "The walkthrough in Persian"),
 )
-SOURCES: Mapping[str, Option] = by_name(Option("upload", "Upload"), Option("camera", "Camera"))
-LAYERS: Mapping[str, Option] = by_name(
-    *(Option(layer.name, layer.title) for layer in VGG19.conv_layers)
-)
-BLOCKS: Mapping[str, Option] = by_name(
+SOURCES: Options = by_name(Option("upload", "Upload"), Option("camera", "Camera"))
+LAYERS: Options = by_name(*(Option(layer.name, layer.title) for layer in VGG19.conv_layers))
+BLOCKS: Options = by_name(
     *(Option(str(block), str(block)) for block in range(1, len(VGG19.blocks) + 1))
 )
-SHOWN_AS: Mapping[str, Option] = by_name(
-    Option("side", "Side by side"), Option("difference", "Difference")
-)
-EVIDENCE: Mapping[str, Option] = {
-    **EVIDENCE_METHODS,
-    ALL: Option(ALL, "All methods", old=("All four",)),
-}
+SHOWN_AS: Options = by_name(Option("side", "Side by side"), Option("difference", "Difference"))
+EVIDENCE: Options = {**EVIDENCE_METHODS, ALL: Option(ALL, "All methods", old=("All four",))}
 # Halves of a comparison: the page's own picture, network or preprocessing, and the other one.
 FIRST, SECOND = "first", "second"
-HALVES: Mapping[str, Option] = by_name(Option(FIRST, "The first"), Option(SECOND, "The other"))
-BACK_TO: Mapping[str, Option] = {
+HALVES: Options = by_name(Option(FIRST, "The first"), Option(SECOND, "The other"))
+BACK_TO: Options = {
     STEP: Option(STEP, "One layer"),
     INPUT: Option(INPUT, "The pixels"),
     **LAYERS,
 }
-TABS: Mapping[str, Option] = by_name(
+TABS: Options = by_name(
     Option("decomposition", "Decomposition"),
     Option("attribution", "Attribution"),
     Option("ablation", "Ablation"),
@@ -76,7 +69,7 @@ TABS: Mapping[str, Option] = by_name(
     Option("statistics", "Statistics"),
     Option("model", "Model"),
 )
-EXPERIMENTS: Mapping[str, Option] = by_name(
+EXPERIMENTS: Options = by_name(
     Option("response", "Response curve"),
     Option("layers", "Curves of all layers"),
     Option("distance", "Distance by layer"),
@@ -85,12 +78,12 @@ EXPERIMENTS: Mapping[str, Option] = by_name(
     Option("gratings", "Gratings"),
 )
 # Largest change of each pixel in an adversarial example, in gray levels.
-EPSILONS: Mapping[str, Option] = by_name(
+EPSILONS: Options = by_name(
     Option("off", "Off"), *(Option(str(levels), str(levels)) for levels in (1, 2, 4, 8, 16))
 )
 # Layers whose maps can be ablated: the shown layer, or an earlier one.
-ABLATED_LAYERS: Mapping[str, Option] = {HERE: Option(HERE, "This layer"), **LAYERS}
-LATER_LAYERS: Mapping[str, Option] = {NEXT: Option(NEXT, "The next layer"), **LAYERS}
+ABLATED_LAYERS: Options = {HERE: Option(HERE, "This layer"), **LAYERS}
+LATER_LAYERS: Options = {NEXT: Option(NEXT, "The next layer"), **LAYERS}
 
 
 class LinkError(ValueError):
@@ -153,7 +146,7 @@ class Named(Choice[str]):
 class Several:
     """A field of a link that holds any number of options, such as several blocks."""
 
-    options: Mapping[str, Option]
+    options: Options
     default: tuple[str, ...]
 
     def read(self, texts: Sequence[str]) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ class Option:
         return f"{self.help.removesuffix('.')} ({citation})."
 
 
+Options = Mapping[str, Option]  # by their names
 Record = TypeVar("Record", bound=Option)
 
 

@@ -3,12 +3,10 @@
 Two sides of a comparison can also be ordered by their difference.
 """
 
-from collections.abc import Mapping
-
-from vgg_viz.option import Option, by_name
+from vgg_viz.option import Option, Options, by_name
 
 NUMBER, DIFFERENCE = "number", "difference"
-ORDERS: Mapping[str, Option] = by_name(
+ORDERS: Options = by_name(
     Option(NUMBER, "Number", "the layer's own order"),
     Option("mean", "Mean", "the largest mean first"),
     Option("maximum", "Maximum", "the largest maximum first"),
@@ -17,7 +15,7 @@ ORDERS: Mapping[str, Option] = by_name(
         "active", "Share of active positions", "the largest share of positions above zero first"
     ),
 )
-PAIR_ORDERS: Mapping[str, Option] = {
+PAIR_ORDERS: Options = {
     **ORDERS,
     DIFFERENCE: Option(
         DIFFERENCE, "Difference", "the largest mean difference between both sides first"

@@ -20,9 +20,8 @@ from tests.support.pages import (
 )
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, Overflowing, StandIn, number
+from tests.ui.widgets.test_export_menu import layer_maps
 from vgg_viz.export.scripts import write_script
-from vgg_viz.image_io import images
-from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.attribution import attribution_pass
 from vgg_viz.interpretability.attribution.attribution_pass import (
     Attribution,
@@ -36,9 +35,6 @@ from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.preprocessing import MEAN_COLOR
 from vgg_viz.serving import results
-from vgg_viz.serving.results import Results
-from vgg_viz.serving.shared import Shared
-from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.value_attribution import ValueAttribution, with_padding
 from vgg_viz.ui.state.shared_instance import shared as serving
 from vgg_viz.ui.widgets import grid
@@ -209,11 +205,8 @@ def test_the_export_has_the_array_that_its_script_reproduces(
     back_to, method, preprocessing, biased_network, photograph
 ):
     """`array_of` is what scripts are held against in tests/export/test_scripts.py."""
-    layer = VGG19.conv_layer("block2_conv1")
-    picture = InputImage("Cat", "", images.png(photograph), "cat", "crop")
-    network = biased_network.preprocessed(preprocessing)
-    maps = LayerMaps(Results(Shared(limit=None)), network, picture, layer)
-    traced = ValueAttribution(maps, AttributionSpec(layer, 5, 0, 111, back_to, method))
+    maps = layer_maps(biased_network.preprocessed(preprocessing), photograph, "block2_conv1")
+    traced = ValueAttribution(maps, AttributionSpec(maps.layer, 5, 0, 111, back_to, method))
     run, (name, (array, _)) = traced.script_run(), next(iter(traced.grid().arrays().items()))
     assert run.name == name
     assert run.arguments.get("points", 0) == traced.result().points

@@ -1,6 +1,7 @@
 """Top patches of a layer's channels and of one channel, against the maps themselves."""
 
 import math
+from unittest.mock import Mock, call
 
 import numpy as np
 import pytest
@@ -130,19 +131,6 @@ def test_lecture_shows_only_the_grid_until_a_channel_is_chosen():
     assert " · " not in "".join(tiles_of(payloads(page)["channel-patches"])[0]["titles"])
 
 
-class Slot:
-    """A placeholder of the page that records what it shows."""
-
-    def __init__(self):
-        self.said = []
-
-    def progress(self, share, text):
-        self.said.append((share, text))
-
-    def empty(self):
-        self.said.append(None)
-
-
 class Results:
     """Results whose peaks are the images' names, and take 0.25 s for the first time."""
 
@@ -176,16 +164,16 @@ def test_a_search_shows_its_progress_and_goes_on_in_the_background(monkeypatch):
     runs = []
     for ready in (set(), {"c"}, {"b", "c"}, {"b", "c", "d", "own"}):
         results.ready = ready
-        slot = Slot()
+        slot = Mock()
         monkeypatch.setattr(available_images.st, "empty", lambda slot=slot: slot)
         found = available_images.find_peaks(results, None, images, 0.3)
         assert found == [f"peaks of {image.choice}" for image in images[: len(found)]]
-        runs.append((len(found), slot.said[-1]))
+        runs.append((len(found), slot.mock_calls[-1]))
     assert runs == [
-        (1, (1 / 5, "1 of 5 images searched")),
-        (1, (1 / 5, "1 of 5 images searched")),
-        (3, (3 / 5, "3 of 5 images searched")),
-        (5, None),
+        (1, call.progress(1 / 5, "1 of 5 images searched")),
+        (1, call.progress(1 / 5, "1 of 5 images searched")),
+        (3, call.progress(3 / 5, "3 of 5 images searched")),
+        (5, call.empty()),
     ]
     assert results.requested == {"b", "c", "d", "own"}
     assert results.on_disk == {"a", "b", "c", "d"}
@@ -194,12 +182,14 @@ def test_a_search_shows_its_progress_and_goes_on_in_the_background(monkeypatch):
 
 
 def test_all_images_are_searched_at_once_where_their_patches_are_compared(monkeypatch):
-    slot, results = Slot(), Results()
+    slot, results = Mock(), Results()
     monkeypatch.setattr(available_images, "perf_counter", lambda: results.seconds)
     images = [available_images.AvailableImage(name, "", name, InputImage) for name in "abc"]
     monkeypatch.setattr(available_images.st, "empty", lambda: slot)
     assert len(available_images.find_peaks(results, None, images, math.inf)) == 3
-    assert slot.said == [(1 / 3, "1 of 3 images searched"), (2 / 3, "2 of 3 images searched"), None]
+    *progress, last = slot.mock_calls
+    assert progress == [call.progress(n / 3, f"{n} of 3 images searched") for n in (1, 2)]
+    assert last == call.empty()
 
 
 def test_a_long_search_shows_the_images_searched_so_far_and_asks_for_the_rest(monkeypatch):

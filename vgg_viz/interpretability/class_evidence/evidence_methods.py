@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from vgg_viz.option import Option, Paper, by_name
+from vgg_viz.option import Option, Options, Paper, by_name
 
 Side = Literal["for", "against"]
 
@@ -15,7 +15,7 @@ _MODULE = "vgg_viz.interpretability.class_evidence.class_activation_maps"
 
 
 # Functions (maps, gradients) -> class activation map; ablation needs no gradient.
-EVIDENCE_METHODS: Mapping[str, Option] = by_name(
+EVIDENCE_METHODS: Options = by_name(
     Option(
         "ablation",
         "Ablation",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vgg_viz.option import Option, Paper, by_name
+from vgg_viz.option import Option, Options, Paper, by_name
 
 NONE, COVER = "none", "cover"
 
@@ -63,7 +63,7 @@ class ChosenChange(NamedTuple):
         return phrases[self.amount < 0].format(abs(self.amount)) if self.amount else ""
 
 
-FILLS: Mapping[str, Option] = by_name(
+FILLS: Options = by_name(
     Option("mean", "Mean color", "of ImageNet, which preprocessing turns into zero"),
     Option("blur", "Blur", "the image itself, blurred"),
     Option("nearest", "Nearest", "the color of the nearest pixel around the square"),

@@ -12,7 +12,7 @@ from vgg_viz.fields import EXPERIMENTS, HERE, TABS
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.links import tab_options
 from vgg_viz.model.architecture import ConvLayer, format_shape
-from vgg_viz.option import Option, by_name
+from vgg_viz.option import Option, Options, by_name
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import (
     ablation_section,
@@ -30,7 +30,7 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection
 from vgg_viz.ui.widgets import controls, text_blocks
 
-IN_PLACE: Mapping[str, Option] = {
+IN_PLACE: Options = {
     **by_name(Option("decomposition", "Maps")),
     **{name: TABS[name] for name in ("attribution", "ablation")},
 }
