@@ -169,8 +169,11 @@ def test_an_overview_has_each_layers_statistics_after_one_forward_pass(
     assert convolutions(network) == list(LAYERS)
     assert requests.overview() is overview
     network.runs.clear()
-    requests.maps("block5_conv4")
-    assert network.runs == [("block5_conv4", "block5_pool")]
+    for end in SMALL.block_ends:  # which other views show
+        assert_equal(requests.maps(end.name), expected["caffe"][end.name])
+    assert not network.runs
+    requests.maps("block5_conv3")
+    assert network.runs == [("block5_conv3",)]
     assert overview.maps.shape == (16, STRIP, STRIP_SIDE, STRIP_SIDE)
     for found, numbers, maps in zip(
         overview.profiles, overview.numbers, expected["caffe"].values(), strict=True

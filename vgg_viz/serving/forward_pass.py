@@ -90,9 +90,14 @@ class ForwardPass:
         return tuple(found)
 
     def _block_overview(self, block: int) -> Overview:
-        """Compute the overview of one block; its maps, up to 26 MB, are released on return."""
+        """Compute the overview of one block; its maps, up to 26 MB, are released on return.
+
+        Those of its last layer are cached: several views show the ends of the blocks.
+        """
         names = [layer.name for layer in self.architecture.block(block)[:-1]]
+        start = self.cache.clock()
         maps = self._run_to_end(block, names)
+        self.cache.keep(self.key(names[-1]), maps[-1], self.cache.clock() - start)
         profiles = tuple(profile(values, self.picture.pixels) for values in maps)
         return Overview(*most_active(maps, STRIP, STRIP_SIDE), profiles)
 

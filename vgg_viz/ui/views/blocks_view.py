@@ -1,6 +1,7 @@
 """Blocks view: the feature maps of each block's last conv layer, from one forward pass."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -74,7 +75,7 @@ def show_block(
             f"Layer index {layer.index} · output shape {format_shape(layer.output_shape)} · "
             f"receptive field {layer.receptive_field} × {layer.receptive_field} pixels"
         )
-    left, right = (st.container(), None) if channel is None else st.columns(2, gap="medium")
+    left, right = (nullcontext(), None) if channel is None else st.columns(2, gap="medium")
     with left:
         show_maps(maps, shown, order, appearance, abreast=abreast)
     if right and channel:
