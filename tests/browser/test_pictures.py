@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import cases
 from tests.image_io.test_image_formats import KINDS
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
@@ -71,7 +72,16 @@ def test_a_file_that_is_no_picture_is_rejected_with_a_message_and_the_next_is_ta
     expect(alert).to_have_count(0)
 
 
-@pytest.mark.parametrize("kind", ["", "application/octet-stream", "image/pjpeg"])
+@pytest.mark.parametrize(
+    "kind",
+    cases(
+        {"none": "", "other": "image/pjpeg", "binary": "binary/octet-stream"},
+        {
+            kind: f"application/{kind}"
+            for kind in ("octet-stream", "x-jpg", "force-download", "x-unknown")
+        },
+    ),
+)
 def test_an_image_without_an_ending_or_with_another_type_is_taken(open_page, kind):
     page = open_page(OWN)
     give(page, "content_1000001234", kind, HEIC)

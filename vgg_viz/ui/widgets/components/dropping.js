@@ -17,7 +17,7 @@ const UPLOADER = '[class*="st-key-own-upload-several"]';
 const SEVERAL = `${UPLOADER} input[type=file]`;
 const FIELDS = '[class*="st-key-own-upload"] input[type=file]';
 const TAKEN = "image/jpeg";
-const VAGUE = /^$|^image\/|^application\/octet-stream$/;
+const VAGUE = /^$|^image\/|octet-stream|download|unknown|^application\/.*(jpe?g|png|hei[cf]|tiff?|bmp)/i;
 
 export default function ({ data, parentElement }) {
   const { megabytes } = unpack(data).header;
