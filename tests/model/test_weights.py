@@ -127,6 +127,20 @@ def test_kernels_of_theano_are_turned(path, backend, open_file):
     np.testing.assert_array_equal(kernel, expected)
 
 
+@pytest.mark.parametrize("open_file", [open_weights, open_network])
+def test_a_whole_model_of_theano_may_say_so_at_its_root(path, open_file):
+    written = np.arange(3 * 3 * 3 * 64, dtype=np.float32).reshape(3, 3, 3, 64)
+    with h5py.File(path, "a") as file:
+        file["block1_conv1/block1_conv1_W_1:0"][...] = written
+        layers = list(file)
+        group = file.create_group("model_weights")
+        for name in layers:
+            file.move(name, f"model_weights/{name}")
+        group.attrs["layer_names"] = file.attrs["layer_names"]
+        file.attrs["backend"] = "theano"
+    np.testing.assert_array_equal(open_file(path).read("block1_conv1")[0], np.rot90(written, 2))
+
+
 def test_many_threads_can_read_at_once(path, threads):
     stored = open_weights(path)
     names = CONV_LAYERS * 4

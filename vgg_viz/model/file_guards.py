@@ -146,7 +146,8 @@ def is_turned(group: Any) -> bool:
 
     Raises a ``WeightsError`` for an unknown backend. Files before Keras 2 name none.
     """
-    backend = text_of(group.attrs.get("backend", BACKENDS[0]))
+    root = group.file["/"].attrs  # of a whole model, which says it, too
+    backend = text_of(group.attrs.get("backend", root.get("backend", BACKENDS[0])))
     if backend not in (*BACKENDS, THEANO):
         known = ", ".join((*BACKENDS, THEANO))
         raise WeightsError(f"expected weights of one of Keras' backends {known}, got {backend}")
