@@ -39,7 +39,7 @@ def unavailable(*_, **__):
 @contextmanager
 def network_of(given: Weights) -> Iterator[None]:
     """Make the page take these weights for the trained network's."""
-    with loaded_by(KEPT.setdefault(given.identity, Loader(lambda _: given))):
+    with loaded_by(KEPT.setdefault((type(given), given.identity), Loader(lambda _: given))):
         yield
 
 
