@@ -159,14 +159,16 @@ def describe(
         if appearance.scale == "layer"
         else ValueRange.of_maps(values)
     )
+    # JSON has no infinite numbers, which activations become that overflow.
+    low, high = np.nan_to_num([value_range.low, value_range.high]).tolist()
     return {
         "title": f"Map {channel} of {layer.name}",
         "hint": POINT_HINT,
         "channel": channel,
         "height": values.shape[0],
         "width": values.shape[1],
-        "low": value_range.low,
-        "high": value_range.high,
+        "low": low,
+        "high": high,
         "offset": layer.offset,
         "stride": layer.stride,
         "fields": receptive_fields(layer),
