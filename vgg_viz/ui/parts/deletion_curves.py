@@ -45,15 +45,14 @@ def show(predictions: Predictions, target: ClassTarget) -> None:
 
 def curves_of(predictions: Predictions, class_index: int) -> dict[str, np.ndarray]:
     """Return by each method's name its curve of the class's logit, ``(positions + 1,)``."""
-    maps = predictions.maps.values()
     rankings = {
         method.label: predictions.evidence(name, class_index)
         for name, method in EVIDENCE_METHODS.items()
     }
-    rankings[RANDOM] = random_ranking(maps.shape[1:])
+    rankings[RANDOM] = random_ranking(predictions.maps.values().shape[1:])
     curves = predictions.cached(
         ("deletion", class_index),
-        lambda dense: deletion_curves(dense, maps, list(rankings.values()), class_index),
+        lambda dense, maps: deletion_curves(dense, maps, list(rankings.values()), class_index),
     )
     return dict(zip(rankings, curves, strict=True))
 

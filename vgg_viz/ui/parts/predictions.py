@@ -61,28 +61,22 @@ class Predictions:
 
     def prediction(self) -> Prediction:
         """Return the logits and probabilities of all classes."""
-        return self.cached("logits", lambda dense: evidence.predict(dense, self.maps.values()))
+        return self.cached("logits", evidence.predict)
 
     def logit_drop_by_position(self) -> np.ndarray:
         """Return each logit's drop by ablation of a position, float32 (14, 14, classes)."""
-        return self.cached(
-            "positions", lambda dense: evidence.logit_drop_by_position(dense, self.maps.values())
-        )
+        return self.cached("positions", evidence.logit_drop_by_position)
 
     def logit_drop_by_map(self) -> np.ndarray:
         """Return each logit's drop by ablation of one last map, float32 (512, 1000)."""
-        return self.cached(
-            "maps", lambda dense: evidence.logit_drop_by_map(dense, self.maps.values())
-        )
+        return self.cached("maps", evidence.logit_drop_by_map)
 
     def gradient(self, class_index: int) -> LogitGradient:
         """Return the gradient of one class's logit with respect to the last conv layer's maps."""
         prediction = self.prediction()
         return self.cached(
             ("gradient", class_index),
-            lambda dense: evidence.logit_gradient(
-                dense, self.maps.values(), prediction, class_index
-            ),
+            lambda dense, maps: evidence.logit_gradient(dense, maps, prediction, class_index),
         )
 
     def evidence(self, method: str, class_index: int) -> np.ndarray:
@@ -233,6 +227,8 @@ class Predictions:
             " · ".join([maps.network.label, maps.picture.title, text]),
         )
 
-    def cached(self, name: Hashable, compute: Callable[[AnyHead], Value]) -> Value:
-        """Return a cached result of the dense layers or head, or compute it."""
-        return self.maps.results.cached_dense((name, *self.key), self.dense, compute)
+    def cached(self, name: Hashable, compute: Callable[[AnyHead, np.ndarray], Value]) -> Value:
+        """Return a cached result of the dense layers or head and the maps, or compute it."""
+        return self.maps.results.cached_dense(
+            (name, *self.key), self.dense, lambda dense: compute(dense, self.maps.values())
+        )
