@@ -55,6 +55,8 @@ class Visitor(Page):
         message.rerun_script.CopyFrom(self._client_state([], fragment))
         message.rerun_script.ClearField("widget_states")
         message.rerun_script.widget_states.widgets.extend(sent)
+        if not fragment:
+            self.fragments.clear()  # the run says which there are now
         await self._send(message)
         finished = ForwardMsg.FINISHED_EARLY_FOR_RERUN
         while finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
@@ -85,7 +87,7 @@ async def forge(address: str, query: str, kind: str, ids: set[str]) -> tuple[str
         await page.open_menus()
         for fields in FORGED[kind]:
             await page.run(states(ids, fields))
-        for fragment in page.fragments:
+        for fragment in tuple(page.fragments):
             await page.run(states(ids, FORGED[kind][-1]), fragment)
         seen = await page.open_menus()
     assert not page.errors, kind

@@ -21,6 +21,7 @@ EVENTS = '[{"event": [], "value": 1}, 5, null, {"value": 1}, {"event": "unknown"
 FORGED: dict[str, list[dict]] = {
     "no value": [{}],
     "a Boolean": [{"bool_value": False}, {"trigger_value": False}],
+    "all buttons at once": [{"trigger_value": True}, {"bool_value": True}],
     "unknown options": [
         *({"string_value": text} for text in ("no such option", "\0\u202e🐱", "1" * 10_000)),
         *({"string_array_value": {"data": data}} for data in (["no such option"], [""] * 1_000)),
@@ -50,7 +51,7 @@ FORGED: dict[str, list[dict]] = {
     ],
 }
 # Some widgets have these values: a switch that is off, an empty field.
-POSSIBLE = {"no value", "a Boolean", "no options"}
+POSSIBLE = {"no value", "a Boolean", "all buttons at once", "no options"}
 
 
 def ids_in(message: Message) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from unittest.mock import Mock
 
 import pytest
+from streamlit.components.v2.bidi_component.serialization import BidiComponentSerde
 from streamlit.elements.widgets.file_uploader import FileUploaderSerde
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession
@@ -79,6 +80,17 @@ def test_uploaded_files_run_their_own_fragment_and_log_nothing(session, caplog):
     message = request(scale="layer")
     files = message.rerun_script.widget_states.widgets.add(id="$$ID-6a1c-upload")
     files.file_uploader_state_value.uploaded_file_info.add(file_id="1", name="cat.jpg")
+    assert fragment_run(session, message) == VIEW
+    assert not caplog.records
+
+
+def test_a_value_of_another_type_than_the_components_logs_nothing(session, caplog):
+    component = BidiComponentSerde()
+    session.session_state._new_widget_state.set_widget_metadata(
+        WidgetMetadata("$$ID-6a1c-mosaic", component.deserialize, component.serialize, "json_value")
+    )
+    message = request(scale="layer")
+    message.rerun_script.widget_states.widgets.add(id="$$ID-6a1c-mosaic", string_value="")
     assert fragment_run(session, message) == VIEW
     assert not caplog.records
 

@@ -253,6 +253,15 @@ def test_the_menu_goes_to_any_step_and_tour(hosts_tour):
     assert "tour_name" not in page.query_params
 
 
+def test_a_click_on_a_step_that_the_tour_begun_meanwhile_lacks_changes_nothing(hosts_tour):
+    page = open_page(tour="2")
+    choose(page, "tour-other", True)
+    page.button(key="tour-named-persian").click()
+    press(page, "tour-step-5")
+    assert not page.error
+    assert read(link_of(page))["tour_name"] == "persian"
+
+
 def test_the_browsers_language_chooses_the_first_tour(hosts_tour, monkeypatch):
     monkeypatch.setattr(type(tour_panel.st.context), "locale", "fa-IR")
     monkeypatch.setattr(tour_list, "TOURS", {})

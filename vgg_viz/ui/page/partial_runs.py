@@ -13,7 +13,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.state import SessionState
-from streamlit.runtime.state.common import unpack_widget_state_value
+
+from vgg_viz.ui.page.sent_values import valid
 
 PART = "moves"  # key of the fragment with the grid
 # Fields whose controls in the sidebar no other control depends on.
@@ -62,7 +63,7 @@ def has_changed(state: SessionState, widget: WidgetState) -> bool:
         return True
     try:
         metadata = state._new_widget_state.widget_metadata[widget.id]
-        value = metadata.deserializer(unpack_widget_state_value(widget))
+        value = valid(widget, metadata)  # Streamlit logs a traceback for some others
         return bool(value != state[key_of(widget.id)])
     except Exception:  # of any kind, since a browser may send anything
         return True

@@ -92,7 +92,8 @@ def begin_named(name: str) -> None:
 def go(index: int) -> None:
     """Go to a step of the current tour (widget callback)."""
     current = current_step()
-    if current:
+    # A click on a step of a longer tour may arrive after another tour has begun.
+    if current and index < len(current[0].steps):
         _go_to(current[0].steps[index], {OWN_STEP if is_own() else STEP: index + 1})
 
 
