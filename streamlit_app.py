@@ -4,17 +4,16 @@ import streamlit as st
 
 from vgg_viz.ui.page import errors, footer, header, keys, process, style, view_area
 from vgg_viz.ui.widgets import picture_chooser
-from vgg_viz.views import VIEWS
 
 process.prepare()
-# An emoji: for an image icon, Streamlit would import NumPy and Pillow before the title.
-st.set_page_config(page_title="VGG Viz", page_icon="🔬", layout="wide")
 with errors.error_boundary():
     header.sync()
+    view = header.chosen_view()
+    # An emoji: for an image icon, Streamlit would import NumPy and Pillow before the title.
+    st.set_page_config(page_title=f"{view.label} · VGG Viz", page_icon="🔬", layout="wide")
     view_area.begin()
     style.apply()
-    view = VIEWS[header.show()]
-    st.set_page_config(page_title=f"{view.label} · VGG Viz")
+    header.show()
     keys.listen()
     # Every view has the same places, so that the fragment's never differ from the last view's.
     above, middle = picture_chooser.place_above(), st.container()

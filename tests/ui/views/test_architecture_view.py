@@ -11,6 +11,7 @@ from tests.support.pages import (
     weights_from,
 )
 from vgg_viz.model.architecture import VGG19
+from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import diagram
 
 
@@ -36,6 +37,7 @@ def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():
 
 
 def test_maps_that_are_computed_come_with_the_diagram():
+    shared().values.shrink_to(0)
     first = open_page(view="architecture", picture="astronaut")
     assert unpacked(payloads(first)["diagram"])[0]["awaited"]
     choose(first, diagram.PAINTED, True)

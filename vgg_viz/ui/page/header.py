@@ -10,7 +10,7 @@ from vgg_viz.ui.state import mode, reloads, tour_steps
 from vgg_viz.ui.widgets import components, controls, stored_pictures
 from vgg_viz.ui.widgets.key_list import shortcut
 from vgg_viz.ui.widgets.text_blocks import escape
-from vgg_viz.views import VIEWS
+from vgg_viz.views import VIEWS, View
 
 MAX_PROBLEMS = 3  # of a link, shown one by one
 
@@ -22,8 +22,13 @@ def sync() -> None:
         tour_steps.sync()
 
 
-def show() -> str:
-    """Show the header, and return the chosen view's name."""
+def chosen_view() -> View:
+    """Return the chosen view."""
+    return VIEWS[state.choice("view", VIEWS)]
+
+
+def show() -> None:
+    """Show the header."""
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -37,10 +42,9 @@ def show() -> str:
     components.mount("dropping", "dropping", components.pack({"megabytes": MAX_MEGABYTES}))
     token = components.pack({"token": reloads.token(), "answered": reloads.has_answered()})
     components.mount("tab", reloads.COMPONENT, token, restore_uploads)
-    view = controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
+    controls.one_of("View", "view", VIEWS, label_visibility="collapsed")
     if not mode.in_lecture() or mode.controls_are_open():
         show_problems()
-    return view
 
 
 def restore_uploads() -> None:
