@@ -117,7 +117,7 @@ class OptimizedImages:
             f"{network} · {channels} · optimized images, {method}",
         )
 
-    def beside_patch(self, channel: int, image: OptimizedImage) -> ColorGrid:
+    def with_patch(self, channel: int, image: OptimizedImage, *, stacked: bool) -> ColorGrid:
         """Return a grid of a channel's image in its receptive field, and of its top patch."""
         tiles = [in_receptive_field(self.spec.layer, image.pixels)]
         progress = "" if image.finished else f" · {share_done(image)}"
@@ -134,12 +134,12 @@ class OptimizedImages:
             tiles,
             titles,
             numbers,
-            ("beside patch", self.spec.key, channel, image.step, self.patches.key),
+            ("with patch", self.spec.key, channel, image.step, self.patches.key),
             text_blocks.caption(
                 f"Channel {channel} of {self.spec.layer.name} · {network}",
                 f"{ratio} the top patch" if ratio else network,
             ),
-            columns=len(tiles),
+            columns=1 if stacked else len(tiles),
             axes={"tile": numbers},
             transient=not image.finished,
             tooltips=tooltips,
@@ -301,11 +301,13 @@ def show_grids(job: Job, progress: Sequence[Progress]) -> None:
         channel = chosen_channel.show(job.sides[0].spec.layer)
     for name, side, one, panel in zip(PAIRS, job.sides, progress, panels, strict=False):
         with panel:
-            show_chosen(side, channel, one, name)
+            show_chosen(side, channel, one, name, stacked=not two and not mode.in_lecture())
 
 
-def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, name: str) -> None:
-    """Show a channel's optimized image enlarged beside its top patch; a hint if none is chosen."""
+def show_chosen(
+    side: OptimizedImages, channel: int | None, progress: Progress, name: str, *, stacked: bool
+) -> None:
+    """Show a channel's optimized image and its top patch enlarged; a hint if none is chosen."""
     image = progress.images.get(channel or 0)
     if channel is None or image is None:
         not_started = "The optimization of this channel has not started yet."
@@ -313,8 +315,10 @@ def show_chosen(side: OptimizedImages, channel: int | None, progress: Progress, 
         return
     half, spot = list(HALVES)[PAIRS.index(name)], side.top_patch(channel)
     on_pick = partial(patch_grids.open_patch, side.patches.images, [None, spot], half)
-    place = Placement(name, on_pick, width=patch_grids.PANEL, follows=False, tools=False)
-    grid.show(results(), side.beside_patch(channel, image), place)
+    place = Placement(
+        name, on_pick, patch_grids.PANEL, patch_grids.LARGE_TILE, follows=False, tools=False
+    )
+    grid.show(results(), side.with_patch(channel, image, stacked=stacked), place)
     if not mode.in_lecture():
         st.markdown(side.sentence(channel, image))
 

@@ -37,6 +37,7 @@ LAYER_GRIDS = ("patches", "patches-other")
 CHANNEL_GRIDS = ("channel-patches", "channel-patches-other")
 HALF = 560  # CSS pixels: width of one of two grids side by side
 PANEL = 400  # CSS pixels: width of the panel beside the grid
+LARGE_TILE = 232  # CSS pixels, as of two beside each other in a lecture
 COLUMNS = 3  # of a channel's top patches
 PULSE_SECONDS = 1.0  # until the browser asks for the patches of further images
 HINT = (
