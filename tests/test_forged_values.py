@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ QUERIES = (
 WRONG = errors.MESSAGE[:20]
 # Widgets that come or go while images are searched or optimized.
 BRIEF = re.compile(r"-pulse$|-optimization-|-(export|frame-note)-optimized")
+AT_ONCE = 80  # widgets of a message
 MOST_GROWTH = 50e6  # bytes of memory
 
 
@@ -80,15 +82,24 @@ class Visitor(Page):
                 self.menus |= found
 
 
+def portions(ids: set[str]) -> list[list[str]]:
+    """Divide the ids of widgets, since a message may have a megabyte."""
+    ordered = sorted(ids)
+    return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
+
+
 async def forge(address: str, query: str, kind: str, ids: set[str]) -> tuple[str, set[str]]:
     """Send forged values of a kind for all widgets, in a new session; return what it then shows."""
+    parts = portions(ids)
     async with Visitor(address, query) as page:
-        await page.run(states(ids, FORGED[kind][0]))  # before the server knows the widgets
+        for part in parts:
+            await page.run(states(part, FORGED[kind][0]))  # before the server knows the widgets
         await page.open_menus()
-        for fields in FORGED[kind]:
-            await page.run(states(ids, fields))
-        for fragment in tuple(page.fragments):
-            await page.run(states(ids, FORGED[kind][-1]), fragment)
+        for fields, part in product(FORGED[kind], parts):
+            await page.run(states(part, fields))
+        for fragment, part in product(tuple(page.fragments), parts):
+            if fragment in page.fragments:
+                await page.run(states(part, FORGED[kind][-1]), fragment)
         seen = await page.open_menus()
     assert not page.errors, kind
     return seen
