@@ -354,7 +354,7 @@ def test_optimized_images_follow_those_of_the_same_seed(tmp_path, untrained_netw
         values = np.array([image.value for image in images], np.float32)
         assert (arrays[name].dtype, arrays[name].shape) == (np.uint8, expected.shape)
         # Rounding may change which unit a max pool takes, and Adam amplifies small gradients.
-        is_exact = name < "block3"
+        is_exact = name < "block2"
         off = np.abs(arrays[name].astype(int) - expected)
         assert off.mean() <= (0.1 if is_exact else 2)
         np.testing.assert_allclose(
@@ -515,9 +515,13 @@ def test_evidence_of_an_own_head(saved, photograph):
         function = EVIDENCE_METHODS[method].function
         for number, found in zip((4, 1), arrays[method], strict=False):
             gradient = evidence.logit_gradient(head, maps, prediction, number).values
-            expected = resolve(function)(maps, gradient) if function else None
+            if function:
+                assert_near(found, resolve(function)(maps, gradient))
+                continue
             drops = evidence.logit_drop_by_position(head, maps)[:, :, number]
-            assert_near(found, drops if expected is None else expected)
+            # Differences of logits, so rounded like these.
+            rounding = 1e-6 * np.abs(prediction.logits).max()
+            np.testing.assert_allclose(found, drops, rtol=0, atol=rounding)
     assert_near(arrays["gradcam_logits"], prediction.logits)
     answer = saved["model"].predict(photograph[None].astype(np.float32), verbose=0)[0]
     assert f"class {answer.argmax()}: {answer.max():.2%}" in said.splitlines()

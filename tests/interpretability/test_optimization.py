@@ -190,7 +190,7 @@ def test_images_depend_on_the_seed_and_not_on_their_batch(
     batch, values = optimize(untrained_network, name, channels, 7, parametrization)
     reverse, reverse_values = optimize(untrained_network, name, channels[::-1], 7, parametrization)
     np.testing.assert_array_equal(batch, reverse[::-1])
-    np.testing.assert_array_equal(values, reverse_values[::-1])
+    np.testing.assert_allclose(values, reverse_values[::-1], rtol=1e-6)  # the order of a sum
     alone, _ = optimize(untrained_network, name, [9], 7, parametrization)
     np.testing.assert_array_equal(batch[2], alone[0])
     others, _ = optimize(untrained_network, name, channels, 8, parametrization)
