@@ -18,9 +18,8 @@ SERVED = [path for kind in ("js", "css", "html") for path in sorted(PACKAGE.rglo
 
 # HTML that the package writes, by module; nothing of it comes from viewers.
 HTML = {
-    "ui/page/style.py": {
-        "f'<style>{sheets}</style>'"
-    },  # style sheets of the same folder, thumbnails
+    # style sheets of the same folder, thumbnails
+    "ui/page/style.py": {"Markup(f'<style>{sheets}</style>')"},
     "ui/widgets/text_blocks.py": {  # escaped labels and formatted numbers
         """f"<dl class='figures'>{parts}</dl>\""""
     },
@@ -72,6 +71,7 @@ CORE_FILES = {
     "serving/memory.py": "Linux' files about this process",
     "tour_list.py": "the bundled tours, and files of the folder that the host names",
     "export/plain_text.py": "Matplotlib's fonts",
+    "export/tables.py": "no file: entries of a zip archive in memory",
     "image_io/decoding.py": "bytes in memory",
     "image_io/tiff.py": "Linux' list of the libraries in use",
     "export/scripts/script_writer.py": "the scripts' templates",

@@ -119,8 +119,8 @@ def with_https_links(text: str) -> str:
 
     See `unlinked`, which the other addresses are like.
 
-    >>> with_https_links("[a](https://www.a.org) www.b.org")
-    '[a](https://www.a.org) www\u2060.b.org'
+    >>> with_https_links("[a](https://doi.org) www.b.org")
+    '[a](https://doi.org) www\u2060.b.org'
     """
     parts = rf"({_HTTPS})|http(?=\\?:)|www(?=\\?\.)|@"
     return re.sub(
