@@ -193,11 +193,12 @@ def show_words(
     tour: Tour, step: Step, text: StepText, holds: bool, answer: str, label: str | None
 ) -> None:
     """Show a tour step's text, question and answer."""
+    words, runs_left = words_in(tour.language), is_leftward(tour.language)
 
     def shown(text: str) -> str:
-        return leftward(with_https_links(text)) if runs_left else with_https_links(text)
+        linked = with_https_links(text)
+        return leftward(linked) if runs_left else linked
 
-    words, runs_left = words_in(tour.language), is_leftward(tour.language)
     network = words.networks.get(step.network or "", "")
     if text is step.untrained:
         st.caption(words.untrained)
