@@ -142,9 +142,13 @@ def test_a_page_exports_only_some_files_at_the_same_time(monkeypatch: pytest.Mon
     handled = Mock()
     monkeypatch.setattr(client_messages, "_handle", handled)
     process.prepare()
-    busy = Mock(_background_tasks={*range(MOST_EXPORTS)})
-    AppSession.handle_backmsg(busy, operation("deferred_file"))
+    busy, message = Mock(_background_tasks={*range(MOST_EXPORTS)}), operation("deferred_file")
+    message.backend_operation_request.request_id = "7"
+    AppSession.handle_backmsg(busy, message)
     handled.assert_not_called()
+    (answer,) = busy._enqueue_forward_msg.call_args.args
+    assert answer.backend_operation_response.request_id == "7"
+    assert answer.backend_operation_response.error_msg
 
 
 @pytest.mark.parametrize("state", ScriptRequestType)

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
+from vgg_viz.export.formats import FORMATS
 from vgg_viz.ui.page.partial_runs import narrowed
 
 # Messages that the page itself sends; the others change or read the server.
@@ -24,7 +26,8 @@ KINDS = {
     "backend_operation_request",
 }
 OPERATIONS = {"deferred_file"}  # an exported file
-MOST_EXPORTS = 3  # of a page at the same time; all viewers' exports share a few threads
+# Of a page at the same time: all files of a menu. All viewers' exports share a few threads.
+MOST_EXPORTS = len(FORMATS)
 MOST_BYTES = 131_072  # of one widget's state; 200 files uploaded at once take about 100,000
 MOST_LETTERS = 16_384  # of the URL and of its query string
 MOST_WIDGETS = 1_000  # of a message; a page has up to 110
@@ -68,6 +71,7 @@ def _handle_bounded(session: AppSession, message: BackMsg) -> None:
         return
     kind = bounded_message.WhichOneof("type")
     if kind == "backend_operation_request" and len(session._background_tasks) >= MOST_EXPORTS:
+        session._enqueue_forward_msg(refusal(message))
         return
     fragment = bounded_message.rerun_script.fragment_id
     if fragment and not session.has_fragment(fragment):
@@ -81,6 +85,14 @@ def _handle_bounded(session: AppSession, message: BackMsg) -> None:
         session._event_loop.call_soon(_handle, session, bounded_message)
     else:
         _handle(session, bounded_message)
+
+
+def refusal(message: BackMsg) -> ForwardMsg:
+    """Return the answer to an export that is not begun; without one, its button stays disabled."""
+    answer = ForwardMsg()
+    answer.backend_operation_response.request_id = message.backend_operation_request.request_id
+    answer.backend_operation_response.error_msg = "Too many exports at the same time"
+    return answer
 
 
 def bounded(message: BackMsg) -> BackMsg | None:
