@@ -7,16 +7,13 @@ from functools import partial
 import numpy as np
 
 from vgg_viz.export.scripts import Run, script_weights
-from vgg_viz.fields import OWN
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.experiments.changes import NONE
 from vgg_viz.interpretability.map_orders import NUMBER, PAIR_ORDERS
 from vgg_viz.interpretability.map_statistics import Statistics, statistics
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.model.network import Network
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 from vgg_viz.serving.results import Results, ValueRange
-from vgg_viz.ui import state
 from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import OWN_SCALE, Grid
 from vgg_viz.ui.widgets.text_blocks import caption
@@ -58,15 +55,6 @@ class LayerMaps:
         forward = self.results.forward_pass(self.network, self.picture)
         key = forward.key(self.layer.name)
         return self.results.cached(key, partial(forward.maps, self.layer), network=True)
-
-    def prepare_others(self) -> None:
-        """Let a background thread compute the overview, and all blocks' inputs, for later choices.
-
-        Only for images that viewers share, and not while a new server is busy with its first pages.
-        """
-        is_shared = state.value("picture") != OWN and state.value("change") == NONE
-        if is_shared and self.network.is_compiled:
-            self.results.overview_soon(self.network, self.picture)
 
     def map(self, number: int) -> np.ndarray:
         """Return one feature map by number (from 1), float32 ``(height, width)``."""

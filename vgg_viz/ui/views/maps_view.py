@@ -5,8 +5,11 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vgg_viz.fields import OWN
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
+from vgg_viz.interpretability.experiments.changes import NONE
 from vgg_viz.model.architecture import ConvLayer
+from vgg_viz.ui import state
 from vgg_viz.ui.parts import ablation_section, comparison, inspector, map_tabs
 from vgg_viz.ui.parts.decomposition_section import Value
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -53,12 +56,22 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
             comparison.show(maps, compared, shown.count, shown.order, st.container())
         elif room:
             show_maps(maps, room, shown, spec)
-        maps.prepare_others()
+        prepare_others(maps)
 
     if room and not mode.is_explained():
         return show_result
     show_result(notice)
     return None
+
+
+def prepare_others(maps: LayerMaps) -> None:
+    """Let a background thread compute the overview, and all blocks' inputs, for later choices.
+
+    Only for images that viewers share, and not while a new server is busy with its first pages.
+    """
+    is_shared = state.value("picture") != OWN and state.value("change") == NONE
+    if is_shared and maps.network.is_compiled:
+        maps.results.overview_soon(maps.network, maps.picture)
 
 
 def introduce(layer: ConvLayer) -> None:
