@@ -102,7 +102,7 @@ def test_other_programs_parameters_stay_in_the_address_and_are_not_copied(open_p
     settle(page)
     others = {"mc_cid": ["1"], "source": ["newsletter"], "channel": ["email"]}
     own = {"view": ["maps"], "maps": ["4"], "tab": ["model"]}
-    page.wait_for_url(re.compile("&maps=4"))  # the browser writes what the server understood
+    page.wait_for_url(re.compile("&tab=model"))  # the browser writes what the server understood
     # A layer that does not exist stays, so that the viewer may mend it.
     assert query(page) == own | others | {"layer": ["block9_conv1"]}
     expect(page.get_by_test_id("stAlert")).to_contain_text("layer: expected one of block1_conv1")

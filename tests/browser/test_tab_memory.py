@@ -72,7 +72,7 @@ def switch(page: Page, view: str, mosaic: str) -> None:
 def forward_backward(page: Page, times: int) -> None:
     for _ in range(times):
         switch(page, "Blocks", "block-5")
-        page.wait_for_function("!window.vggVizSelected")
+        page.wait_for_function("window.vggVizAnnounced.size === 0")
         switch(page, "Feature maps", "maps-mosaic")
 
 

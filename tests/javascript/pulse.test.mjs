@@ -2,14 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import pulse from "../../vgg_viz/ui/widgets/components/pulse.js";
-
-function packed(header) {
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const bytes = new Uint8Array(4 + json.length);
-  new DataView(bytes.buffer).setUint32(0, json.length, true);
-  bytes.set(json, 4);
-  return bytes;
-}
+import { packed } from "./packed.mjs";
 
 test("the fragment reruns at intervals, but not during a run or in a hidden tab", (context) => {
   context.mock.timers.enable({ apis: ["setInterval"] });

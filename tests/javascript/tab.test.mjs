@@ -2,14 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import tab from "../../vgg_viz/ui/widgets/components/tab.js";
-
-function packed(header) {
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const bytes = new Uint8Array(4 + json.length);
-  new DataView(bytes.buffer).setUint32(0, json.length, true);
-  bytes.set(json, 4);
-  return bytes;
-}
+import { packed } from "./packed.mjs";
 
 let settled;
 const documentElement = { classList: { toggle: (name, on) => (settled = on) } };

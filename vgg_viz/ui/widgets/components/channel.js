@@ -1,9 +1,9 @@
 // Name of the selected channel, which every mosaic of channels outlines. Where the details stand
 // below the mosaic, they are scrolled into view.
 
+import { announce, withdraw } from "./selected.js";
 import { keepInView, unpack } from "./shared.js";
 
-const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 const PAGE = '[data-testid="stMainBlockContainer"]';
 const STACKED = "(max-width: 640px)"; // as in maps_and_inspector.css
@@ -17,12 +17,7 @@ export default function ({ data, parentElement }) {
   parentElement.querySelector(".title").textContent = title;
   back.hidden = channel === null || !window.matchMedia(STACKED).matches;
   back.onclick = () => window.dispatchEvent(new CustomEvent(RETURN));
-  announce(channel);
+  announce(channel, parentElement);
   if (before !== reveal && !back.hidden) keepInView(box, document.querySelector(PAGE));
-  return () => setTimeout(() => parentElement.isConnected || announce(null));
-}
-
-function announce(channel) {
-  window.vggVizSelected = channel;
-  window.dispatchEvent(new CustomEvent(SELECT, { detail: channel }));
+  return () => setTimeout(() => parentElement.isConnected || withdraw(parentElement));
 }

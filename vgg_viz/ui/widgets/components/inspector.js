@@ -5,6 +5,7 @@
 // map (levels × RGB), then the photograph as PNG.
 
 import { fieldAt, fieldText } from "./fields.js";
+import { announce, withdraw } from "./selected.js";
 import { clamp, figure, keepInView, unpack } from "./shared.js";
 
 const LEAST_MAP = 320; // CSS pixels, if the page is as wide
@@ -14,7 +15,6 @@ const BELOW = 96; // CSS pixels for the overlay's slider and the buttons below
 const SLIDER = 56; // in a lecture
 const LONG_PRESS = 400; // milliseconds that a finger rests
 const LECTURE_SHARE = 0.62; // share of the height for the map
-const SELECT = "vgg-viz:select";
 const POINT = "vgg-viz:point";
 const RETURN = "vgg-viz:return";
 const CHOOSE = "vgg-viz:choose";
@@ -24,8 +24,6 @@ const PARTS = [
   "title", "trail", "return", "map-stage", "map", "point", "chosen", "photo-stage", "photo", "field",
   "reading", "sum", "explain", "filter", "blend", "strength", "note",
 ];
-
-const inspectors = new Set(); // all inspectors of the page
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
@@ -42,7 +40,6 @@ class Inspector {
     this.parts = Object.fromEntries(PARTS.map((name) => [name, root.querySelector(`.${name}`)]));
     this.parts.strength.value = stored(STRENGTH) ?? 35;
     this.listening = new AbortController();
-    inspectors.add(this);
     this.listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
@@ -56,9 +53,7 @@ class Inspector {
     this.bitmap?.close();
     this.bitmap = this.bytes = this.digest = null;
     for (const name of ["map", "photo"]) this.parts[name].width = this.parts[name].height = 0;
-    inspectors.delete(this);
-    const [other] = inspectors;
-    announce(other?.header?.channel ?? null);
+    withdraw(this);
   }
 
   listen() {
@@ -132,7 +127,7 @@ class Inspector {
     this.fit();
     if (this.hasMap()) this.drawMap();
     this.rest();
-    announce(this.header.channel);
+    announce(this.header.channel, this);
     if (before && before.reveal[0] !== header.reveal[0]) this.reveal();
     else if (this.awaited) this.revealMap();
     this.awaited = false;
@@ -386,12 +381,6 @@ class Inspector {
     event.stopImmediatePropagation();
     this.send("closed");
   }
-}
-
-// All mosaics on the page outline the inspected map.
-function announce(channel) {
-  window.vggVizSelected = channel;
-  window.dispatchEvent(new CustomEvent(SELECT, { detail: channel }));
 }
 
 function element(selector) {

@@ -6,6 +6,7 @@
 
 import { corner, fill, fitWidth, indexOf, layOut, nextPosition, positionAt, positionBox, tileAt } from "./layout.js";
 import { frameNote, givesWhatIsPainted } from "./saving.js";
+import { SELECT, selected } from "./selected.js";
 import { clamp, cut, darkenedBackground, figure, unpack } from "./shared.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
@@ -19,7 +20,6 @@ const TITLE_WIDTH = 0.94; // relative to its tile, so that neighbors' titles do 
 const SQUEEZE = 1.3; // largest width of a title, relative to its tile; it is squeezed to fit
 const EXPORT = '[class*="st-key-export-"] [data-testid="stPopoverButton"]';
 const HIDDEN = "This browser hides drawn images from pages: it would save noise.";
-const SELECT = "vgg-viz:select";
 const RETURN = "vgg-viz:return";
 const CHOOSE = "vgg-viz:choose";
 
@@ -124,7 +124,7 @@ class Mosaic {
     this.tools.hidden = !header.tools;
     this.box.classList.toggle("lecture", header.lecture);
     this.draw();
-    this.select(window.vggVizSelected);
+    this.select(selected());
     // The tile under a resting pointer or the keyboard's focus has changed.
     const { hovered = null, position } = this;
     const exists = header.positions > Math.max(position?.row, position?.column);
