@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from tests.support import REPOSITORY, file_server
 from tests.support.company_proxy import company_proxy
 from tests.support.file_server import serve
 from tests.support.offline import closed_address
-from tests.support.pages import choose, open_page, press, run, texts
+from tests.support.pages import Page, open_page
 from tests.support.weights_files import pass_for_keras, write_keras_weights
 from vgg_viz.downloads.fetching import CHUNK_BYTES, FileUnavailable, StorageError, download
 from vgg_viz.model import weights
@@ -222,12 +221,12 @@ def fresh_caches():
     shared_instance._instance.cache_clear()
 
 
-def has_notice(page: AppTest, folder: Path) -> bool:
+def has_notice(page: Page, folder: Path) -> bool:
     """Return whether the weights are missed; assert that no sentence names the folder."""
     assert not page.error
-    is_missed = "Could not get the ImageNet weights" in texts(page)
+    is_missed = "Could not get the ImageNet weights" in page.texts
     if is_missed:
-        choose(page, "weights-notice-open", True)  # unfolded, as by a click
+        page.choose("weights-notice-open", True)  # unfolded, as by a click
     said = [element.value for element in [*page.text, *page.code, *page.markdown]]
     assert str(folder) not in "".join(said)
     return is_missed
@@ -241,23 +240,23 @@ def test_filters_of_a_file_damaged_and_replaced_meanwhile(
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(named))
     page = open_page(network="ImageNet", view="Filters", layer="2 · block1_conv2")
     assert not has_notice(page, tmp_path), [text.value for text in page.text]
-    assert "block1_conv2 · weights of mine.h5" in texts(page)
+    assert "block1_conv2 · weights of mine.h5" in page.texts
     named.write_bytes(hollow[:-1000])
-    choose(page, "layer", "block3_conv1")
+    page.choose("layer", "block3_conv1")
     assert has_notice(page, tmp_path)
-    assert "block3_conv1 · untrained" in texts(page)
-    assert "weights of" not in texts(page)
+    assert "block3_conv1 · untrained" in page.texts
+    assert "weights of" not in page.texts
     assert len(page.text) == 1
     assert "in mine.h5" in page.text[0].value
-    assert has_notice(press(page, "retry"), tmp_path)
+    assert has_notice(page.press("retry"), tmp_path)
     named.write_bytes(hollow)
     names, read = [], weights.StoredWeights.read
     monkeypatch.setattr(
         weights.StoredWeights, "read", lambda self, name: names.append(name) or read(self, name)
     )
-    assert not has_notice(press(page, "retry"), tmp_path)
-    assert "block3_conv1 · weights of mine.h5" in texts(page)
-    choose(page, "layer", "block1_conv2")
+    assert not has_notice(page.press("retry"), tmp_path)
+    assert "block3_conv1 · weights of mine.h5" in page.texts
+    page.choose("layer", "block1_conv2")
     assert names == ["block3_conv1", "block1_conv2"]
 
 
@@ -271,19 +270,19 @@ def test_attribution_with_a_file_damaged_meanwhile(
     pass_for_keras(monkeypatch, hashlib.md5(trained.read_bytes()).hexdigest())
     shutil.copy(trained, stored)
     page = open_page(network="ImageNet", view="Feature maps", layer="3 · block2_conv1", channel="5")
-    assert "block2_conv1 · ImageNet" in texts(page)
+    assert "block2_conv1 · ImageNet" in page.texts
     model = weakref.ref(shared().loaders["imagenet"].network().result().model)
     os.truncate(stored, stored.stat().st_size // 2)
     page.number_input(key="row").set_value(7)
     page.number_input(key="column").set_value(9)
-    run(page)
+    page.run()
     assert has_notice(page, tmp_path)
-    assert "block2_conv1 · untrained" in texts(page)
+    assert "block2_conv1 · untrained" in page.texts
     assert "the sum matches" in page.success[0].value
 
     shutil.copy(trained, stored)
-    assert not has_notice(press(page, "retry"), tmp_path)
-    assert "block2_conv1 · ImageNet" in texts(page)
+    assert not has_notice(page.press("retry"), tmp_path)
+    assert "block2_conv1 · ImageNet" in page.texts
     assert "the sum matches" in page.success[0].value
     # The 80 MB must be freed; the thread that compiles the passes is the last to hold them.
     for _ in range(600):

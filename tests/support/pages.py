@@ -61,127 +61,149 @@ def loaded_by(loader: Loader) -> Iterator[None]:
         loaders["imagenet"] = before
 
 
-def open_page(**query: str | list[str]) -> AppTest:
-    """Open the page from a link with these parameters."""
-    page = AppTest.from_file(REPOSITORY / "streamlit_app.py", default_timeout=120)
-    for key, value in query.items():
-        page.query_params[key] = value
-    return run(page)
-
-
-def run(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
-
-
-def choose(page: AppTest, key: str, value: object) -> AppTest:
-    """Choose a value in whatever widget has it, and return the page."""
-    if key in FIELDS:
-        view = page.session_state[values.KEY]
-        view.requested |= {key: value}
-        view.changed = True
-        view.fit()
-    else:
-        page.session_state[key] = value
-    return run(page)
-
-
-def shown(page: AppTest, key: str) -> object:
-    """Return the effective value of a field."""
-    return page.session_state[values.KEY].effective[key]
-
-
-def widget(page: AppTest, kind: str, name: str) -> Element:
-    """Return the widget of a field."""
-    (found,) = (one for one in page.get(kind) if re.fullmatch(f"{name}(@[0-9]+)?", one.key or ""))
-    return found
-
-
-def upload(page: AppTest, data: bytes, name: str = "photo.png") -> AppTest:
-    """Upload a file as the visitor's own picture, and return the page."""
-    (uploader,) = (one for one in page.file_uploader if one.key.startswith("own-upload-"))
-    uploader.upload(name, data, "image/png")
-    return run(page)
-
-
-def press(page: AppTest, key: str) -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
-
-
-def link_of(page: AppTest) -> str:
-    """Return the query of the page's address, as *Copy link* copies it."""
-    return unpacked(payloads(page)["copy-link"])[0]["address"]
-
-
-def texts(page: AppTest) -> str:
-    said = [element.value for element in [*page.markdown, *page.caption]]
-    headers = [unpacked(payload)[0] for payload in payloads(page).values()]
-    said += [header["title"] for header in headers if "heads" in header]  # of the mosaics
-    return "\n".join([*said, *(element.label for element in page.expander)])
-
-
-def heading(page: AppTest) -> str:
-    """Return the view's heading."""
-    lines = "\n".join(element.value for element in page.main.markdown).splitlines()
-    return next(line for line in lines if line.startswith("## ")).removeprefix("## ")
-
-
-def stand_beside(page: AppTest) -> bool:
-    """Return whether a grid's details stand beside it."""
-    blocks = [part.proto for part in page.main if isinstance(part.proto, Block)]
-    (room,) = (block for block in blocks if block.id.endswith("-maps-room"))
-    return room.flex_container.direction == Block.FlexContainer.HORIZONTAL
-
-
-def figures(page: AppTest) -> list[str]:
-    """Return the numbers that stand in a row below their labels."""
-    return re.findall("<dd>(.*?)</dd>", "".join(element.value for element in page.get("html")))
-
-
-def captions(page: AppTest) -> list[str]:
-    return [element.value for element in page.main.caption]
-
-
 # Components that show nothing, or only buttons.
 PULSES = ("optimization-pulse", "patches-pulse", "conclusion-pulse")
 UNSEEN = ("keys", "dropping", "tab-token", "first-steps", *PULSES)
 
 
-def has_pulse(page: AppTest, name: str) -> bool:
-    """Return whether the page will rerun after a while, by the component of this name."""
-    assert name in PULSES
-    return any(part.key == name for part in page.main.get("bidi_component"))
+class Page(AppTest):
+    """The page, whose runs must end without an exception."""
+
+    def _run(self, *arguments: object, **more: object) -> "Page":
+        super()._run(*arguments, **more)
+        assert not self.exception
+        return self
+
+    def choose(self, key: str, value: object) -> "Page":
+        """Choose a value in whatever widget has it, and return the page."""
+        if key in FIELDS:
+            view = self.session_state[values.KEY]
+            view.requested |= {key: value}
+            view.changed = True
+            view.fit()
+        else:
+            self.session_state[key] = value
+        return self.run()
+
+    def upload(self, data: bytes, name: str = "photo.png") -> "Page":
+        """Upload a file as the visitor's own picture, and return the page."""
+        (uploader,) = (one for one in self.file_uploader if one.key.startswith("own-upload-"))
+        uploader.upload(name, data, "image/png")
+        return self.run()
+
+    def press(self, key: str) -> "Page":
+        return self.button(key=key).click().run()
+
+    def shown(self, key: str) -> object:
+        """Return the effective value of a field."""
+        return self.session_state[values.KEY].effective[key]
+
+    def widget(self, kind: str, name: str) -> Element:
+        """Return the widget of a field."""
+        pattern = re.compile(f"{name}(@[0-9]+)?")
+        (found,) = (one for one in self.get(kind) if pattern.fullmatch(one.key or ""))
+        return found
+
+    @property
+    def link(self) -> str:
+        """The query of the page's address, as *Copy link* copies it."""
+        return self.inspected("copy-link")["address"]
+
+    @property
+    def texts(self) -> str:
+        said = [element.value for element in [*self.markdown, *self.caption]]
+        headers = [unpacked(payload)[0] for payload in self.payloads.values()]
+        said += [header["title"] for header in headers if "heads" in header]  # of the mosaics
+        return "\n".join([*said, *(element.label for element in self.expander)])
+
+    @property
+    def heading(self) -> str:
+        """The view's heading."""
+        lines = "\n".join(element.value for element in self.main.markdown).splitlines()
+        return next(line for line in lines if line.startswith("## ")).removeprefix("## ")
+
+    @property
+    def stand_beside(self) -> bool:
+        """Whether a grid's details stand beside it."""
+        blocks = [part.proto for part in self.main if isinstance(part.proto, Block)]
+        (room,) = (block for block in blocks if block.id.endswith("-maps-room"))
+        return room.flex_container.direction == Block.FlexContainer.HORIZONTAL
+
+    @property
+    def figures(self) -> list[str]:
+        """The numbers that stand in a row below their labels."""
+        return re.findall("<dd>(.*?)</dd>", "".join(element.value for element in self.get("html")))
+
+    @property
+    def captions(self) -> list[str]:
+        return [element.value for element in self.main.caption]
+
+    def has_pulse(self, name: str) -> bool:
+        """Return whether the page will rerun after a while, by the component of this name."""
+        assert name in PULSES
+        return any(part.key == name for part in self.main.get("bidi_component"))
+
+    @property
+    def payloads(self) -> dict[str, bytes]:
+        """The data of the page's own components, by their names."""
+        parts = self.main.get("bidi_component")
+        return {part.key: part.proto.bytes for part in parts if part.key not in UNSEEN}
+
+    @property
+    def mosaics(self) -> list[str]:
+        """The names of the grids and diagrams on the page."""
+        return [name for name in self.payloads if name not in ("copy-link", "inspector")]
+
+    def part(self, name: str) -> tuple[dict, bytes]:
+        """Return a component's header and the rest of its data."""
+        return unpacked(self.payloads[name])
+
+    def inspected(self, name: str = "inspector") -> dict:
+        """Return a component's header."""
+        return self.part(name)[0]
+
+    def tiles(self, name: str) -> tuple[dict, list[Image.Image]]:
+        """Return a mosaic's header, and its tiles as palette images."""
+        return tiles_of(self.payloads[name])
+
+    def held_bytes(self) -> int:
+        """Return the bytes of all arrays and files in the viewer's session and its callbacks.
+
+        Files as Streamlit keeps them are left out.
+        """
+        state = self._session_state._state
+        todo: list[object] = [state._old_state, state._new_session_state]
+        todo += state._new_widget_state.widget_metadata.values()
+        seen, total = set(), 0
+        while todo:
+            one = todo.pop()
+            if id(one) in seen or isinstance(one, UploadedFile | ModuleType | type):
+                continue
+            seen.add(id(one))
+            if isinstance(one, np.ndarray):
+                total += one.nbytes
+                continue
+            if isinstance(one, bytes):
+                total += len(one)
+                continue
+            # Of a function what it closes over, not the module that it is from.
+            is_function = isinstance(one, FunctionType)
+            todo += (one.__closure__ or ()) if is_function else gc.get_referents(one)
+        return total
 
 
-def payloads(page: AppTest) -> dict[str, bytes]:
-    """Return the data of the page's own components, by their names."""
-    parts = page.main.get("bidi_component")
-    return {part.key: part.proto.bytes for part in parts if part.key not in UNSEEN}
+def open_page(**query: str | list[str]) -> Page:
+    """Open the page from a link with these parameters."""
+    page = Page(REPOSITORY / "streamlit_app.py", default_timeout=120)
+    for key, value in query.items():
+        page.query_params[key] = value
+    return page.run()
 
 
 def unpacked(payload: bytes) -> tuple[dict, bytes]:
     """Split a component's data into its header and the rest."""
     length = int.from_bytes(payload[:4], "little")
     return json.loads(payload[4 : 4 + length]), payload[4 + length :]
-
-
-def mosaics(page: AppTest) -> list[Element]:
-    """Return the grids and diagrams on the page."""
-    others = (*UNSEEN, "copy-link", "inspector")
-    return [part for part in page.main.get("bidi_component") if part.key not in others]
-
-
-def rows_of(chart: Element) -> dict[str, list]:
-    """Return a chart's rows, column by column."""
-    return pa.ipc.open_stream(chart.proto.data.data).read_all().to_pydict()
-
-
-def inspected(page: AppTest, name: str = "inspector") -> dict:
-    """Return the header of an inspector."""
-    return unpacked(payloads(page)[name])[0]
 
 
 def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
@@ -193,27 +215,6 @@ def tiles_of(payload: bytes) -> tuple[dict, list[Image.Image]]:
     return header, [picture.crop(box) for box in boxes]
 
 
-def held_bytes(page: AppTest) -> int:
-    """Return the bytes of all arrays and files in the viewer's session and its callbacks.
-
-    Files as Streamlit keeps them are left out.
-    """
-    state = page._session_state._state
-    todo: list[object] = [state._old_state, state._new_session_state]
-    todo += state._new_widget_state.widget_metadata.values()
-    seen, total = set(), 0
-    while todo:
-        one = todo.pop()
-        if id(one) in seen or isinstance(one, UploadedFile | ModuleType | type):
-            continue
-        seen.add(id(one))
-        if isinstance(one, np.ndarray):
-            total += one.nbytes
-            continue
-        if isinstance(one, bytes):
-            total += len(one)
-            continue
-        # Of a function what it closes over, not the module that it is from.
-        is_function = isinstance(one, FunctionType)
-        todo += (one.__closure__ or ()) if is_function else gc.get_referents(one)
-    return total
+def rows_of(chart: Element) -> dict[str, list]:
+    """Return a chart's rows, column by column."""
+    return pa.ipc.open_stream(chart.proto.data.data).read_all().to_pydict()

@@ -5,7 +5,6 @@ from functools import lru_cache
 import numpy as np
 
 from tests.support.maps import BiasedWeights
-from tests.support.pages import payloads, unpacked
 from tests.support.photographs import load_image, sample_bytes
 from vgg_viz.export.mosaic import FIRST_LEVEL, LEVELS
 from vgg_viz.fields import FIELDS
@@ -136,10 +135,10 @@ def fingerprint(page):
         # Streamlit takes `?view=` for a choice of nothing; the page is then that of the default.
         if value is None:
             held_now[name] = FIELDS[name].default
-    data = payloads(page)
+    data = page.payloads
     # Beside the link to copy, it has what the address bar keeps, such as invalid values.
-    link = unpacked(data.pop("copy-link"))[0]["address"]
-    return words, held_now, data, link
+    del data["copy-link"]
+    return words, held_now, data, page.link
 
 
 @lru_cache

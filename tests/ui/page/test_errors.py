@@ -4,8 +4,9 @@ import pytest
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
+from streamlit.testing.v1 import AppTest
 
-from tests.support.pages import choose, heading, open_page, press, shown, texts
+from tests.support.pages import open_page
 from vgg_viz.ui.page import errors, header, process, tour_panel
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.views import filters_view
@@ -31,51 +32,51 @@ def test_an_error_shows_a_message_and_logs_the_traceback(monkeypatch, caplog, pl
         patch.setattr(*place, fail)
         page = open_page(view="Filters", network="Untrained")
     assert error_messages(page) == [errors.MESSAGE]
-    assert "secret" not in texts(page)
+    assert "secret" not in page.texts
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
     assert "/srv/secret" in caplog.text
-    press(page, "try-again")
+    page.press("try-again")
     assert not page.error
-    assert heading(page) == "Filters of block1_conv1"
+    assert page.heading == "Filters of block1_conv1"
 
 
 def test_the_view_is_unchanged_after_an_error(monkeypatch):
     page = open_page(view="Filters", network="Untrained", filters="12", channels="2")
-    choose(page, "colors", "magma")
-    before = texts(page)
+    page.choose("colors", "magma")
+    before = page.texts
     with monkeypatch.context() as patch:
         # Before any of the view's controls.
         patch.setattr(filters_view.controls, "layer", fail)
         page.run()
         assert error_messages(page) == [errors.MESSAGE]
         assert not page.slider
-    press(page, "try-again")
-    assert texts(page) == before
+    page.press("try-again")
+    assert page.texts == before
     assert [slider.value for slider in page.slider] == [12, 2]
-    assert shown(page, "colors") == "magma"
+    assert page.shown("colors") == "magma"
 
 
 def test_an_error_in_a_callback_shows_the_message_and_keeps_the_page(monkeypatch, caplog):
     page = open_page(view="Filters", network="Untrained")
-    before = texts(page)
+    before = page.texts
     with monkeypatch.context() as patch:
         patch.setattr(mode.state, "change", fail)
-        press(page, "lecture-switch")
+        page.press("lecture-switch")
     assert error_messages(page) == [errors.MESSAGE]
-    assert texts(page) == before
+    assert page.texts == before
     [record] = [record for record in caplog.records if record.name == errors.__name__]
     assert record.exc_info[0] is UnexpectedError
     page.button(key="lecture-switch").click().run()
     assert not page.error
-    assert shown(page, "lecture")
+    assert page.shown("lecture")
 
 
 def test_an_error_that_streamlit_catches_shows_the_same_message(monkeypatch):
     page = open_page(view="Filters", network="Untrained")
     # Like a fragment's error, which never reaches the boundary.
     monkeypatch.setattr(errors, "error_boundary", fail)
-    page.run()
+    AppTest._run(page)
     [shown_error] = page.exception
     assert shown_error.value == errors.MESSAGE.replace("**", "")
     assert not shown_error.stack_trace

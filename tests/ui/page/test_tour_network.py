@@ -2,20 +2,7 @@
 
 import pytest
 
-from tests.support.pages import (
-    captions,
-    choose,
-    link_of,
-    network_of,
-    open_page,
-    payloads,
-    press,
-    shown,
-    tiles_of,
-    unavailable,
-    unpacked,
-    weights_from,
-)
+from tests.support.pages import network_of, open_page, unavailable, weights_from
 from tests.support.truth import OfAFile
 from vgg_viz import tour_list
 from vgg_viz.links import read
@@ -33,8 +20,8 @@ def words(page):
 
 def outlined(page):
     return {
-        key: unpacked(data)[0]["outlined"]
-        for key, data in payloads(page).items()
+        key: page.inspected(key)["outlined"]
+        for key in page.payloads
         if key in ("maps-mosaic", "compared-this", "compared-other")
     }
 
@@ -43,15 +30,15 @@ def test_with_imagenets_weights_the_answer_outlines_the_map_that_it_names():
     page = open_page(tour=str(EDGES))
     assert STEPS[EDGES - 1].words.text in words(page)
     assert outlined(page) == {"maps-mosaic": []}
-    press(page, "tour-next")
+    page.press("tour-next")
     assert page.success[0].value == STEPS[EDGES - 1].words.answer
     assert outlined(page) == {"maps-mosaic": [10]}
-    press(page, "tour-next")  # a step that compares two images
+    page.press("tour-next")  # a step that compares two images
     assert outlined(page) == {"compared-this": [], "compared-other": []}
     page = open_page(tour=str(TRAINING), answer="true")
     assert outlined(page) == {"compared-this": [6, 8], "compared-other": [6, 8]}
     # Compared networks may be in either order.
-    choose(page, "network", "untrained")
+    page.choose("network", "untrained")
     assert page.success[0].value == STEPS[TRAINING - 1].words.answer
 
 
@@ -62,7 +49,7 @@ def test_without_weights_steps_show_their_untrained_text(number):
         page = open_page(tour=str(number), answer="true")
     assert step.untrained.text in words(page)
     assert step.words.text not in [part.value for part in page.main.markdown]
-    assert "This text describes the **untrained** network shown here." in captions(page)
+    assert "This text describes the **untrained** network shown here." in page.captions
     told = [part.value for part in page.success]
     assert told == [step.untrained.answer] * bool(step.untrained.answer)
     assert all(numbers == list(step.untrained.outlined) for numbers in outlined(page).values())
@@ -74,20 +61,20 @@ def test_without_weights_a_step_offers_an_answer_only_if_it_asks(number):
         page = open_page(tour=str(number))
         asks = bool(STEPS[number - 1].untrained.question)
         assert page.button(key="tour-next").label == ("Answer" if asks else "Next")
-        press(page, "tour-next")
+        page.press("tour-next")
         assert bool(page.success) == asks
-        assert read(link_of(page))["tour"] == number + (not asks)
+        assert read(page.link)["tour"] == number + (not asks)
 
 
 def test_the_untrained_network_gets_its_text_when_chosen():
     page = open_page(tour=str(EDGES), answer="true")
-    choose(page, "network", "untrained")
+    page.choose("network", "untrained")
     step = STEPS[EDGES - 1]
     assert step.untrained.text in words(page)
     assert page.success[0].value == step.untrained.answer
     assert outlined(page) == {"maps-mosaic": [15]}
     # The next step sets the page anew.
-    press(page, "tour-next")
+    page.press("tour-next")
     assert STEPS[EDGES].words.text in words(page)
 
 
@@ -98,11 +85,11 @@ def test_a_weights_file_gets_the_question_without_the_answer():
     assert step.words.text in words(page)
     assert step.words.question in words(page)
     note = "This text describes the ImageNet network; you see weights of \\*mine\\*\\.h5."
-    assert note in captions(page)
+    assert note in page.captions
     # There is no answer to go to, but a link may ask for it.
     assert page.button(key="tour-next").label == "Next"
-    press(page, "tour-next")
-    assert read(link_of(page))["tour"] == EDGES + 1
+    page.press("tour-next")
+    assert read(page.link)["tour"] == EDGES + 1
     page = open_page(tour=str(EDGES), answer="true")
     assert not page.success
     assert "The answer holds only for the ImageNet network." in page.info[0].value
@@ -115,23 +102,23 @@ def test_a_weights_file_gets_the_question_without_the_answer():
 def test_a_page_that_diverges_from_its_step_offers_to_return(key, other):
     page = open_page(tour=str(EDGES), answer="true")
     # Counts and colors do not count.
-    choose(page, "maps", 64)
-    choose(page, "colors", "viridis")
+    page.choose("maps", 64)
+    page.choose("colors", "viridis")
     assert "tour-again" not in [button.key for button in page.button]
     assert outlined(page) == {"maps-mosaic": [10]}
     page.session_state[values.KEY].overrides = {}
-    choose(page, key, other)
+    page.choose(key, other)
     note = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
-    assert any(note in said for said in captions(page))
+    assert any(note in said for said in page.captions)
     assert outlined(page) == {"maps-mosaic": []}
-    press(page, "tour-again")
-    assert shown(page, key) != other
+    page.press("tour-again")
+    assert page.shown(key) != other
     assert "tour-again" not in [button.key for button in page.button]
 
 
 def test_a_tours_blocks_and_lessons_stand_beside_each_other():
     page = open_page(tour="11")
-    heights = [tiles_of(payloads(page)[f"block-{block}"])[0]["columns"] for block in range(1, 6)]
+    heights = [page.tiles(f"block-{block}")[0]["columns"] for block in range(1, 6)]
     assert heights == [3] * 5
     titles = [column.markdown[0].value for column in page.main.columns if column.markdown]
     assert [title for title in titles if title.startswith("**Block ")] == [

@@ -2,9 +2,8 @@
 
 import pytest
 from streamlit.runtime.uploaded_file_manager import DeletedFile
-from streamlit.testing.v1 import AppTest
 
-from tests.support.pages import choose, link_of, open_page, payloads, press, shown, tiles_of
+from tests.support.pages import Page, open_page
 from tests.support.truth import LAYER
 from vgg_viz import tour_list, tours
 from vgg_viz.fields import FIELDS, VISIT_FIELDS
@@ -15,15 +14,15 @@ from vgg_viz.ui.state import tour_steps
 STEPS = tour_list.built_in().steps
 
 
-def assert_at(page: AppTest, number: int, steps=STEPS):
+def assert_at(page: Page, number: int, steps=STEPS):
     """Assert that the page is at a step, from 1, and shows the step's view and text."""
     step = steps[number - 1]
     assert page.subheader[0].value.startswith(f"{number} of {len(steps)} · ")
     assert not page.warning
     for key, value in step.page.items():
-        assert shown(page, key) == value, key
+        assert page.shown(key) == value, key
     # Where the control is tied to the address, that says it as well.
-    told = read(link_of(page))
+    told = read(page.link)
     for key, field in FIELDS.items():
         if key not in (*VISIT_FIELDS, *tour_steps.OVERRIDABLE, *DEFAULTS, "channels"):
             assert told.get(key, field.default) == step.page.get(key, field.default), key
@@ -31,7 +30,7 @@ def assert_at(page: AppTest, number: int, steps=STEPS):
 
 def test_the_tour_goes_through_all_its_steps_and_leaves_the_page_as_it_is():
     page = open_page()
-    press(page, "tour-start")
+    page.press("tour-start")
     for number, step in enumerate(STEPS, start=1):
         assert_at(page, number)
         assert page.button(key="tour-back").disabled == (number == 1)
@@ -39,32 +38,32 @@ def test_the_tour_goes_through_all_its_steps_and_leaves_the_page_as_it_is():
         if step.words.question:
             assert page.button(key="tour-next").label == "Answer"
             assert not page.success
-            press(page, "tour-next")
+            page.press("tour-next")
             assert page.success[0].value == step.words.answer
             assert_at(page, number)
         assert page.button(key="tour-next").label == ("Finish" if number == len(STEPS) else "Next")
-        press(page, "tour-next")
+        page.press("tour-next")
     assert "tour" not in page.query_params
     assert "answer" not in page.query_params
     assert "tour-start" in [button.key for button in page.button]
-    assert shown(page, "view") == STEPS[-1].page["view"]
+    assert page.shown("view") == STEPS[-1].page["view"]
 
 
 def test_the_tour_goes_back_and_can_be_left_anywhere():
     page = open_page(tour="5", picture="Coffee")
-    press(page, "tour-back")
+    page.press("tour-back")
     assert_at(page, 4)
-    press(page, "tour-next")
+    page.press("tour-next")
     assert page.success
-    press(page, "tour-back")
+    page.press("tour-back")
     assert_at(page, 3)
     assert not page.success
-    before = payloads(page)["maps-mosaic"]
-    press(page, "tour-leave")
+    before = page.tiles("maps-mosaic")[0]["titles"]
+    page.press("tour-leave")
     assert "tour" not in page.query_params
     assert not [part for part in page.subheader if f" of {len(STEPS)} · " in part.value]
-    assert tiles_of(payloads(page)["maps-mosaic"])[0]["titles"] == tiles_of(before)[0]["titles"]
-    assert shown(page, "layer") == STEPS[2].page["layer"]
+    assert page.tiles("maps-mosaic")[0]["titles"] == before
+    assert page.shown("layer") == STEPS[2].page["layer"]
 
 
 def test_a_link_to_a_step_alone_sets_the_page():
@@ -78,10 +77,10 @@ def test_a_link_to_a_step_alone_sets_the_page():
 def test_a_link_to_a_step_with_a_view_shows_that_view():
     page = open_page(tour="5", view="Blocks", blocks=["1", "2"])
     assert page.subheader[0].value.startswith(f"5 of {len(STEPS)} · ")
-    assert shown(page, "view") == "blocks"
-    assert shown(page, "picture") == "cat"
-    assert {"block-1", "block-2"} <= set(payloads(page))
-    press(page, "tour-back")
+    assert page.shown("view") == "blocks"
+    assert page.shown("picture") == "cat"
+    assert {"block-1", "block-2"} <= set(page.payloads)
+    page.press("tour-back")
     assert_at(page, 4)
 
 
@@ -103,9 +102,8 @@ answer = "Because."
 
 
 def open_tour(page, data):
-    choose(page, "tour-other", True)
+    page.choose("tour-other", True)
     page.file_uploader(key="tour-file").upload("own.toml", data, "application/toml").run()
-    assert not page.exception
     return page
 
 
@@ -115,20 +113,20 @@ def test_a_tour_is_opened_from_a_file():
     assert_at(page, 1, steps)
     assert "\\[one\\]" in page.subheader[0].value
     assert "tour" not in page.query_params
-    assert set(payloads(page)) >= {"block-2"}
-    press(page, "tour-next")
+    assert set(page.payloads) >= {"block-2"}
+    page.press("tour-next")
     assert_at(page, 2, steps)
-    press(page, "tour-next")
+    page.press("tour-next")
     assert page.success[0].value == "Because."
-    choose(page, "tour-other", True)
-    press(page, "tour-named-walkthrough")
+    page.choose("tour-other", True)
+    page.press("tour-named-walkthrough")
     assert_at(page, 1)
-    assert read(link_of(page))["tour"] == 1
+    assert read(page.link)["tour"] == 1
     open_tour(page, OWN.encode())
     for _ in range(3):
-        press(page, "tour-next")
+        page.press("tour-next")
     assert "tour-start" in [button.key for button in page.button]
-    press(page, "tour-start")
+    page.press("tour-start")
     assert_at(page, 1)
 
 
@@ -142,14 +140,13 @@ def test_a_tour_is_opened_from_a_file():
 )
 def test_an_invalid_tour_shows_one_message_with_the_place(data, where):
     page = open_tour(open_page(tour="2"), data)
-    choose(page, "tour-other", True)
+    page.choose("tour-other", True)
     (error,) = page.error
     assert error.value.startswith(where)
     assert "\n" not in error.value
     assert "<script>" not in error.value
     assert_at(page, 2)
     page.file_uploader(key="tour-file").upload("own.toml", OWN.encode(), "application/toml").run()
-    assert not page.exception
     assert not page.error
     assert_at(page, 1, tours.parse(OWN).steps)
 
@@ -206,60 +203,60 @@ def test_a_hosts_tour_is_shown_in_its_language(hosts_tour):
     assert one.words.text.replace("3 × 3", formula) in [part.value for part in page.markdown]
     assert labels(page)["tour-next"] == "پاسخ"
     assert "direction: rtl" in "".join(part.proto.body for part in page.get("html"))
-    press(page, "tour-next")
+    page.press("tour-next")
     assert page.success[0].value == "چون \u20663\xa0×\xa03\xa0=\xa09\u2069."
-    press(page, "tour-next")
+    page.press("tour-next")
     assert page.subheader[0].value == f"2 از 2 · {other.title}"
-    assert read(link_of(page))["tour_name"] == "persian"
-    choose(page, "network", "untrained")
+    assert read(page.link)["tour_name"] == "persian"
+    page.choose("network", "untrained")
     assert any("شبکهٔ ImageNet" in part.value for part in page.caption)
-    press(page, "tour-leave")
+    page.press("tour-leave")
     assert "tour_name" not in page.query_params
-    press(page, "tour-start")
+    page.press("tour-start")
     assert_at(page, 1)
 
 
 def test_in_a_lecture_the_panels_buttons_have_the_tours_language(hosts_tour):
     page = open_page(tour="2", tour_name="persian", lecture="true")
     assert (labels(page)["lecture-menu"], labels(page)["lecture-switch"]) == ("تنظیمات", "خروج")
-    press(page, "lecture-menu")
+    page.press("lecture-menu")
     assert labels(page)["lecture-menu"] == "بستن تنظیمات"
-    press(page, "tour-leave")
+    page.press("tour-leave")
     assert labels(page)["lecture-menu"] == "Close controls"
     assert labels(page)["lecture-switch"] == "Leave"
 
 
 def test_the_menu_goes_to_any_step_and_tour(hosts_tour):
     page = open_page(tour="2")
-    choose(page, "tour-other", True)
+    page.choose("tour-other", True)
     assert labels(page)["tour-named-persian"] == "یک تور"
     steps = [key for key in labels(page) if str(key).startswith("tour-step-")]
     assert steps == [f"tour-step-{number}" for number in range(1, len(STEPS) + 1)]
-    press(page, "tour-step-5")
+    page.press("tour-step-5")
     assert_at(page, 5)
     assert "tour-step-5" not in labels(page)  # the menu has closed
-    choose(page, "tour-other", True)
-    press(page, "tour-named-persian")
-    assert link_of(page).startswith("view=filters")
-    assert read(link_of(page))["tour_name"] == "persian"
-    choose(page, "tour-other", True)
+    page.choose("tour-other", True)
+    page.press("tour-named-persian")
+    assert page.link.startswith("view=filters")
+    assert read(page.link)["tour_name"] == "persian"
+    page.choose("tour-other", True)
     assert [part.value for part in page.caption if part.value in ("چیست؟", "چه می‌بیند؟")] == [
         "چیست؟",  # above the step
         "چیست؟",
         "چه می‌بیند؟",
     ]
-    press(page, "tour-named-walkthrough")
+    page.press("tour-named-walkthrough")
     assert_at(page, 1)
     assert "tour_name" not in page.query_params
 
 
 def test_a_click_on_a_step_that_the_tour_begun_meanwhile_lacks_changes_nothing(hosts_tour):
     page = open_page(tour="2")
-    choose(page, "tour-other", True)
+    page.choose("tour-other", True)
     page.button(key="tour-named-persian").click()
-    press(page, "tour-step-5")
+    page.press("tour-step-5")
     assert not page.error
-    assert read(link_of(page))["tour_name"] == "persian"
+    assert read(page.link)["tour_name"] == "persian"
 
 
 def test_the_browsers_language_chooses_the_first_tour(hosts_tour, monkeypatch):
@@ -267,7 +264,7 @@ def test_the_browsers_language_chooses_the_first_tour(hosts_tour, monkeypatch):
     monkeypatch.setattr(tour_list, "TOURS", {})
     page = open_page()
     assert labels(page)["tour-start"] == "تور راهنما"
-    press(page, "tour-start")
+    page.press("tour-start")
     assert page.subheader[0].value.startswith("1 از 2 · ")
 
 
@@ -275,11 +272,11 @@ def test_a_link_to_a_tour_that_the_server_lacks_says_so():
     page = open_page(view="architecture", tour="2", tour_name="gone_away")
     (warning,) = page.warning
     assert "to the tour **gone\\_away**, which this server does not have." in warning.value
-    assert shown(page, "view") == "architecture"
-    press(page, "missing-tour-close")
+    assert page.shown("view") == "architecture"
+    page.press("missing-tour-close")
     assert not page.warning
-    assert not link_of(page)
+    assert not page.link
     page = open_page(view="architecture", tour="2", tour_name="gone_away")
-    press(page, "tour-start")
+    page.press("tour-start")
     assert not page.warning
     assert_at(page, 1)

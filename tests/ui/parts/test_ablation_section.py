@@ -6,23 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.support.pages import (
-    choose,
-    figures,
-    held_bytes,
-    inspected,
-    link_of,
-    network_of,
-    open_page,
-    payloads,
-    press,
-    run,
-    shown,
-    texts,
-    tiles_of,
-    unpacked,
-    widget,
-)
+from tests.support.pages import network_of, open_page
 from tests.support.thin import outcome
 from tests.support.truth import (
     LAYER,
@@ -77,13 +61,13 @@ def most_changed(change, count):
 
 
 def grids(page):
-    return {name: tiles_of(data) for name, data in payloads(page).items() if "ablated-" in name}
+    return {name: page.tiles(name) for name in page.payloads if "ablated-" in name}
 
 
 def test_table_lists_the_most_changed_maps_of_every_later_layer(changes):
-    page = choose(open_page(**ABLATED), "changes", True)
-    assert held_bytes(page) < 500_000  # no maps
-    rows = re.findall(r"^\| (block\S+) \| (\S+) \| (.*) \|$", texts(page), re.M)
+    page = open_page(**ABLATED).choose("changes", True)
+    assert page.held_bytes() < 500_000  # no maps
+    rows = re.findall(r"^\| (block\S+) \| (\S+) \| (.*) \|$", page.texts, re.M)
     assert [name for name, *_ in rows] == [one.name for one in LATER]
     for layer, (_, whole, listed) in zip(LATER, rows, strict=True):
         change = changes[layer.name]
@@ -117,7 +101,7 @@ def test_most_changed_maps_are_shown_before_and_after_ablation(changes, ablated_
         assert header["name"].startswith(f"{layer.title} · ImageNet · Cat (stretched) · ")
     for title, one in zip(found["ablated-without"][0]["titles"], numbers, strict=True):
         assert number(title.split(": ")[1]) == pytest.approx(change.mean[one - 1], rel=0.01)
-    choose(page, "shown_as", "difference")
+    page.choose("shown_as", "difference")
     ((header, tiles),) = grids(page).values()
     values = sides[1] - sides[0]
     largest = np.abs(values).max(axis=(1, 2))
@@ -129,14 +113,14 @@ def test_most_changed_maps_are_shown_before_and_after_ablation(changes, ablated_
 @pytest.mark.parametrize("layer", [LAYER.name, "block4_conv4"])
 def test_value_of_the_next_layer_changes_by_the_maps_contribution(layer, ablated_maps, truth):
     page = open_page(**ABLATED | {"layer": layer})
-    after_relu, change, contribution = map(number, figures(page))
+    after_relu, change, contribution = map(number, page.figures)
     assert change == pytest.approx(-contribution, rel=1e-3)
     assert abs(change) > 1e-3
     following = VGG19.conv_layers[VGG19.conv_layer(layer).conv_number].name
     sentence = (
         r"in (\S+) is that of map (\d+) at row (\d+), column (\d+)\. .* is (\S+), and (\S+) wit"
     )
-    ((name, *position, before, after),) = re.findall(sentence, texts(page))
+    ((name, *position, before, after),) = re.findall(sentence, page.texts)
     assert name == following
     channel, row, column = (int(one) - 1 for one in position)
     value = float(truth.maps(following)[channel, row, column])
@@ -156,23 +140,23 @@ def test_switch_ablates_and_restores_the_chosen_map():
     (switch,) = page.toggle
     assert (switch.label, switch.value) == ("Ablate this map (set it to zero)", False)
     switch.set_value(True)
-    run(page)
-    assert read(link_of(page))["ablated"] == (12,)
+    page.run()
+    assert read(page.link)["ablated"] == (12,)
     assert len(grids(page)) == 2
-    assert widget(page, "text_input", "ablated").value == "12"
-    choose(page, "channel", 5)
+    assert page.widget("text_input", "ablated").value == "12"
+    page.choose("channel", 5)
     (switch,) = page.toggle
     assert not switch.value
     switch.set_value(True)
-    run(page)
-    assert read(link_of(page))["ablated"] == (5, 12)
+    page.run()
+    assert read(page.link)["ablated"] == (5, 12)
     page.toggle[0].set_value(False)
-    run(page)
-    assert read(link_of(page))["ablated"] == (12,)
+    page.run()
+    assert read(page.link)["ablated"] == (12,)
     # The switch follows ablation by other controls.
-    choose(page, "ablated", (5, 30))
+    page.choose("ablated", (5, 30))
     assert page.toggle[0].value
-    assert read(link_of(page))["ablated"] == (5, 30)
+    assert read(page.link)["ablated"] == (5, 30)
 
 
 def test_ablated_maps_need_no_room_in_the_cache(monkeypatch):
@@ -181,7 +165,7 @@ def test_ablated_maps_need_no_room_in_the_cache(monkeypatch):
     monkeypatch.setattr(cache, "max_bytes", 10**6)  # less than the maps of a layer
     page = open_page(**ABLATED)
     assert not page.error
-    assert figures(page)
+    assert page.figures
 
 
 def test_at_most_16_maps_are_ablated():
@@ -189,22 +173,22 @@ def test_at_most_16_maps_are_ablated():
     page = open_page(**MAPS, maps="4", channel="20", ablated=several)
     assert page.toggle[0].disabled
     assert "Without 16 maps" in [part.value for part in page.subheader]
-    choose(page, "channel", 3)
+    page.choose("channel", 3)
     assert not page.toggle[0].disabled
 
 
 def enter(page, text):
-    widget(page, "text_input", "ablated").set_value(text)
-    return run(page)
+    page.widget("text_input", "ablated").set_value(text)
+    return page.run()
 
 
 def test_several_maps_are_ablated_by_number():
     page = enter(open_page(**MAPS, maps="4", channel="4", tab="ablation"), "30, 4 17,4")
-    assert shown(page, "ablated") == (4, 17, 30)
-    assert widget(page, "text_input", "ablated").value == "4, 17, 30"
+    assert page.shown("ablated") == (4, 17, 30)
+    assert page.widget("text_input", "ablated").value == "4, 17, 30"
     assert "Without maps 4, 17 and 30" in [part.value for part in page.subheader]
-    assert inspected(page)["channel"] == 4
-    titles = tiles_of(payloads(page)["maps-mosaic"])[0]["titles"]
+    assert page.inspected()["channel"] == 4
+    titles = page.tiles("maps-mosaic")[0]["titles"]
     assert titles == ["1", "2", "3", "4 ✕"]
     for nonsense in ("abc", "257"):
         enter(page, nonsense)
@@ -212,22 +196,22 @@ def test_several_maps_are_ablated_by_number():
         assert warning.value.replace("\\", "") == (
             f"Expected up to 16 numbers from 1 to 256, such as 4, 17, 30, got “{nonsense}”."
         )
-        assert shown(page, "ablated") == (4, 17, 30)
-        assert widget(page, "text_input", "ablated").value == "4, 17, 30"
+        assert page.shown("ablated") == (4, 17, 30)
+        assert page.widget("text_input", "ablated").value == "4, 17, 30"
     enter(page, "")
     assert not page.warning
-    assert "ablated" not in link_of(page)
+    assert "ablated" not in page.link
     assert not grids(page)
 
 
 def test_choosing_another_layer_restores_the_maps():
     page = open_page(**ABLATED, later_layer="9 · block4_conv1")
     page.selectbox(key="layer").set_value("block5_conv4")
-    run(page)
-    assert read(link_of(page)).keys() & {"ablated", "later_layer"} == set()
+    page.run()
+    assert read(page.link).keys() & {"ablated", "later_layer"} == set()
     assert not grids(page)
     # The last conv layer has no later layer to change.
-    (info,) = choose(page, "ablated", (5,)).info
+    (info,) = page.choose("ablated", (5,)).info
     assert info.value.startswith("block5_conv4 is the last conv layer")
     assert not grids(page)
 
@@ -238,7 +222,7 @@ def test_ablating_inactive_maps_changes_nothing():
     (info,) = page.info
     assert info.value == "Maps 2, 7 and 100 are already inactive, so nothing changes."
     assert not grids(page)
-    assert not figures(page)
+    assert not page.figures
     page = open_page(**MAPS, maps="4", ablated="2,5")
     (info,) = page.info
     assert info.value == "Map 2 is already inactive, so ablating it changes nothing."
@@ -256,7 +240,7 @@ def test_overflow_is_reported_in_a_sentence(lecture):
 
 def test_lecture_shows_the_pair_instead_of_the_grid(changes):
     page = open_page(**ABLATED, channel="5", lecture="true")
-    assert "maps-mosaic" not in payloads(page)
+    assert "maps-mosaic" not in page.payloads
     for header, _ in grids(page).values():
         assert header["numbers"] == most_changed(changes["block3_conv2"], 9)
         assert header["name"] == "block3_conv2 · Cat · 9 of 256 maps"
@@ -264,16 +248,16 @@ def test_lecture_shows_the_pair_instead_of_the_grid(changes):
     assert [one.label for one in page.sidebar.toggle] == ["Ablate this map (set it to zero)"]
     assert [one.label for one in page.sidebar.text_input] == ["Ablated maps"]
     assert "Later layer" in [one.label for one in page.sidebar.selectbox]
-    assert not [*page.main.toggle, *page.main.text_input, *figures(page)]
+    assert not [*page.main.toggle, *page.main.text_input, *page.figures]
     enter(page, "")
-    assert "maps-mosaic" in payloads(page)
+    assert "maps-mosaic" in page.payloads
 
 
 def test_ablating_a_map_diverges_from_a_tour_step_and_shows_the_pair():
     page = open_page(tour="6")
-    assert "You have changed the page" not in texts(page)
-    assert "You have changed the page" in texts(choose(page, "ablated", (4,)))
-    assert "maps-mosaic" not in payloads(page)
+    assert "You have changed the page" not in page.texts
+    assert "You have changed the page" in page.choose("ablated", (4,)).texts
+    assert "maps-mosaic" not in page.payloads
     assert len(grids(page)) == 2
     assert "Later layer" in [one.label for one in page.sidebar.selectbox]
 
@@ -285,23 +269,23 @@ def test_a_later_layer_is_shown_without_the_ablated_maps_of_an_earlier_one(ablat
     layer = VGG19.conv_layer("block4_conv1")
     page = open_page(**EARLIER, maps="4", channel="7", row="3", column="5")
     maps = ablated_maps(layer)
-    header, tiles = tiles_of(payloads(page)["maps-mosaic"])
+    header, tiles = page.tiles("maps-mosaic")
     low, high = maps[:4].min(axis=(1, 2)), maps[:4].max(axis=(1, 2))
     assert_shown(tiles, maps[:4], low, high)
     assert f"without maps 5 and 12 of {LAYER.name}" in header["name"]
-    assert f"Computed **without maps 5 and 12 of {LAYER.name}**." in texts(page)
-    assert number(figures(page)[4]) == pytest.approx(maps[6, 2, 4], rel=1e-4)
+    assert f"Computed **without maps 5 and 12 of {LAYER.name}**." in page.texts
+    assert number(page.figures[4]) == pytest.approx(maps[6, 2, 4], rel=1e-4)
     assert any("the sum matches" in one.value for one in page.success)
     # Attribution and a second ablation would be those of the whole network.
     assert not page.toggle
-    choose(page, "tab", "ablation")
-    assert "end that ablation first" in texts(page)
-    choose(page, "tab", "attribution")
+    page.choose("tab", "ablation")
+    assert "end that ablation first" in page.texts
+    page.choose("tab", "attribution")
     assert any("end the ablation first" in one.value for one in page.info)
-    assert "ablated-without" not in payloads(page)
-    press(page, "ablation-end")
-    assert read(link_of(page)).keys().isdisjoint({"ablated", "ablated_in"})
-    assert shown(page, "channel") == 7
+    assert "ablated-without" not in page.payloads
+    page.press("ablation-end")
+    assert read(page.link).keys().isdisjoint({"ablated", "ablated_in"})
+    assert page.shown("channel") == 7
 
 
 def test_inputs_of_the_next_layer_lack_the_ablated_maps(ablated_maps):
@@ -309,9 +293,9 @@ def test_inputs_of_the_next_layer_lack_the_ablated_maps(ablated_maps):
     value = {"layer": following.name, "channel": "7", "row": "3", "column": "5"}
     page = open_page(**EARLIER | value, maps="4")
     maps = ablated_maps(following)
-    assert number(figures(page)[4]) == pytest.approx(maps[6, 2, 4], rel=1e-4)
+    assert number(page.figures[4]) == pytest.approx(maps[6, 2, 4], rel=1e-4)
     assert any("the sum matches" in one.value for one in page.success)
-    contributors = [int(one) for one in unpacked(payloads(page)["contributors"])[0]["numbers"]]
+    contributors = [int(one) for one in page.inspected("contributors")["numbers"]]
     assert not set(NUMBERS) & set(contributors)
 
 

@@ -7,17 +7,7 @@ import pytest
 
 from tests.export.test_scripts import assert_complete
 from tests.support.attribution_array import array_of
-from tests.support.pages import (
-    choose,
-    figures,
-    link_of,
-    network_of,
-    open_page,
-    payloads,
-    shown,
-    texts,
-    unpacked,
-)
+from tests.support.pages import network_of, open_page
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, NEVER_ACTIVE, Overflowing, StandIn, number
 from tests.ui.widgets.test_export_menu import layer_maps
@@ -52,17 +42,17 @@ def attributed(truth, back_to, method="input_x_gradient", network="imagenet", ch
 
 def tiles(page):
     """Return the header that the grid's component got."""
-    return unpacked(payloads(page)["attributions"])[0]
+    return page.inspected("attributions")
 
 
 @pytest.mark.parametrize("back_to", ["The pixels", "3 · block2_conv1"])
 def test_the_page_shows_that_input_x_gradient_sums_to_the_value(back_to, truth):
     page = open_page(**VALUE, back_to=back_to)
-    total, biases, together, value = map(number, figures(page))
+    total, biases, together, value = map(number, page.figures)
     assert together == pytest.approx(value, rel=1e-4)
     assert any("The sum matches" in one.value for one in page.success)
     assert total + biases == pytest.approx(value, rel=1e-3)
-    found = attributed(truth, read(link_of(page))["back_to"])
+    found = attributed(truth, read(page.link)["back_to"])
     assert value == pytest.approx(found.value, rel=1e-4)
     if back_to != "The pixels":
         header = tiles(page)
@@ -70,9 +60,9 @@ def test_the_page_shows_that_input_x_gradient_sums_to_the_value(back_to, truth):
         assert header["numbers"] == [*adding, *taking]
         assert [one.split(":")[0] for one in header["titles"]] == list(map(str, header["numbers"]))
     # The decomposition of one convolution has the same value: its sum before ReLU.
-    page = choose(page, "tab", "decomposition")
-    assert "attributions" not in payloads(page)
-    assert number(figures(page)[2]) == pytest.approx(value, rel=1e-4)
+    page = page.choose("tab", "decomposition")
+    assert "attributions" not in page.payloads
+    assert number(page.figures[2]) == pytest.approx(value, rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ATTRIBUTION_METHODS.values(), ids=lambda method: method.name)
@@ -80,7 +70,7 @@ def test_every_method_has_a_grid_and_its_sum(method):
     page = open_page(**VALUE, back_to="The pixels", attribution=method.name)
     assert tiles(page)["name"].startswith(f"{method.label} with respect to the pixels, ")
     terms = method.terms
-    assert len(figures(page)) == (3 + len(terms) if terms else 0)
+    assert len(page.figures) == (3 + len(terms) if terms else 0)
 
 
 def test_integrated_gradients_have_a_check_mark_if_they_have_converged():
@@ -94,8 +84,8 @@ def test_integrated_gradients_that_have_not_converged_have_the_difference(monkey
     page = open_page(**value, back_to="The pixels", attribution="integrated_gradients")
     assert not any("points, the sum" in one.value for one in page.success)
     assert any("With 65 points, the sum differs by" in one.value for one in page.info)
-    levels = re.search(r"9 points .*, 17 points .*, 33 points .*, 65 points (\S+)", texts(page))
-    total, value = map(number, figures(page)[-2:])
+    levels = re.search(r"9 points .*, 17 points .*, 33 points .*, 65 points (\S+)", page.texts)
+    total, value = map(number, page.figures[-2:])
     assert number(levels[1]) == pytest.approx(abs(total - value), abs=1e-3 * abs(value))
 
 
@@ -117,7 +107,7 @@ def test_each_complete_level_is_shown_while_integrated_gradients_are_refined(mon
         "attributions",
     ]
     # Only the last is left; each is closer to it than the one before.
-    assert [name for name in payloads(page) if name.startswith("attributions")] == ["attributions"]
+    assert [name for name in page.payloads if name.startswith("attributions")] == ["attributions"]
     *before, final = shown_levels.values()
     errors = [np.linalg.norm(values - final) for values in before]
     assert errors[0] > errors[-1] > 0
@@ -125,24 +115,24 @@ def test_each_complete_level_is_shown_while_integrated_gradients_are_refined(mon
 
 def test_a_later_layer_is_no_target():
     page = open_page(**VALUE, back_to="2 · block1_conv2")
-    choose(page, "layer", "block1_conv2")
-    assert shown(page, "back_to") == "step"
-    assert "back_to" not in link_of(page)
-    assert shown(open_page(**VALUE, back_to="5 · block3_conv1"), "back_to") == "step"
+    page.choose("layer", "block1_conv2")
+    assert page.shown("back_to") == "step"
+    assert "back_to" not in page.link
+    assert open_page(**VALUE, back_to="5 · block3_conv1").shown("back_to") == "step"
 
 
 def test_lrp_says_if_a_value_is_not_above_zero():
     value = {**VALUE, "channel": str(NEVER_ACTIVE[0])}
     page = open_page(**value, back_to="The pixels", attribution="lrp")
     assert any("LRP needs a value above 0" in one.value for one in page.info)
-    assert "attributions" not in payloads(page)
+    assert "attributions" not in page.payloads
 
 
 def test_lrp_is_checked_against_an_active_map_of_the_untrained_network(truth):
     page = open_page(**VALUE, back_to="The pixels", attribution="lrp", sanity="true")
     network = serving().loaders["untrained"].network().result()
     values = network.feature_maps(truth.pictures["cat"], LAYER.name)[:, 0, 8]
-    title = unpacked(payloads(page)[CHECK])[0]["titles"][2].split(":")[0]
+    title = page.inspected(CHECK)["titles"][2].split(":")[0]
     expected = "untrained" if values[4] > 0 else f"untrained, map {values.argmax() + 1}"
     assert title == expected
 
@@ -151,11 +141,11 @@ def test_lrp_is_checked_against_an_active_map_of_the_untrained_network(truth):
 def test_the_sanity_check_shows_another_map_and_an_untrained_network(method, truth):
     page = open_page(**VALUE, back_to="The pixels", attribution=method)
     # Always, for methods that are known to fail it.
-    assert (CHECK in payloads(page)) == (method != "Gradient")
+    assert (CHECK in page.payloads) == (method != "Gradient")
     if method == "Gradient":
-        choose(page, "sanity", True)
-        assert read(link_of(page))["sanity"]
-    header = unpacked(payloads(page)[CHECK])[0]
+        page.choose("sanity", True)
+        assert read(page.link)["sanity"]
+    header = page.inspected(CHECK)
     there = truth.maps(LAYER.name)[:, 0, 8].copy()
     there[4] = -1
     other = int(there.argmax()) + 1
@@ -169,8 +159,8 @@ def test_the_sanity_check_shows_another_map_and_an_untrained_network(method, tru
     assert [title.split(":")[0] for title in header["titles"]] == names
     shown_numbers = [number(title.split(":")[1]) for title in header["titles"][1:]]
     assert shown_numbers == pytest.approx(wanted, abs=0.006)
-    assert "[Adebayo et al. 2018]" in texts(page)
-    assert ("photograph’s edges" in texts(page)) == (method != "Gradient")
+    assert "[Adebayo et al. 2018]" in page.texts
+    assert ("photograph’s edges" in page.texts) == (method != "Gradient")
 
 
 @pytest.mark.parametrize("place", [(0, 0), (6, 7), (13, 2)])
@@ -235,7 +225,7 @@ def test_the_page_says_if_all_attributions_are_zero(back_to, lecture):
     with network_of(Dead()):
         page = open_page(**VALUE, back_to=back_to, lecture=lecture)
     # Biases activate the layers after the inactive one.
-    assert ("attributions" in payloads(page)) == (back_to == "4 · block2_conv2")
+    assert ("attributions" in page.payloads) == (back_to == "4 · block2_conv2")
     messages = [one.value for one in page.info]
     is_zero = any("All attributions are zero" in message for message in messages)
     assert is_zero == (back_to != "4 · block2_conv2")
@@ -245,4 +235,4 @@ def test_overflow_ends_in_a_sentence():
     with network_of(Overflowing()):
         page = open_page(**VALUE, back_to="The pixels")
     assert "overflow float32" in page.warning[0].value
-    assert "attributions" not in payloads(page)
+    assert "attributions" not in page.payloads

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from tests.support.forged_values import states
-from tests.support.pages import inspected, open_page, payloads, shown, texts, unpacked
+from tests.support.pages import open_page
 from tests.support.truth import MAPS
 from tests.ui.page.test_sent_values import send
 from vgg_viz.interpretability.class_evidence import evidence
@@ -66,7 +66,7 @@ def test_curves_are_relative_to_the_unchanged_image_and_left_out_where_that_is_z
 )
 def test_each_experiment_says_what_it_needs(experiment, note):
     page = open_page(view="Feature maps", maps="4", tab="experiments", experiment=experiment)
-    assert note in texts(page)
+    assert note in page.texts
 
 
 def test_experiments_do_not_run_on_ablated_maps():
@@ -110,7 +110,7 @@ def tables(monkeypatch):
 
 def drawn(page, name):
     """Return the values of a heatmap on the page, ``(height, width)``."""
-    header, rest = unpacked(payloads(page)[name])
+    header, rest = page.part(name)
     values = np.frombuffer(rest[sum(header["parts"][:2]) :], "<f4")
     return values.reshape(round(values.size**0.5), -1)
 
@@ -133,7 +133,7 @@ def test_the_heatmap_of_similar_positions_shows_the_cosines(truth, offered, monk
     norms = np.linalg.norm(maps, axis=0) * np.linalg.norm(vector)
     expected = np.einsum("c,chw->hw", vector, maps) / np.where(norms > 0, norms, 1)
     np.testing.assert_allclose(drawn(page, "similar-here"), expected, atol=1e-5)
-    legend = inspected(page, "similar-here")["legend"]
+    legend = page.inspected("similar-here")["legend"]
     assert legend["labels"] == ["0", "1"]  # no cosine is negative
     assert len(set(legend["colors"])) > 7
     (best,) = offered["similar-elsewhere"].grids()
@@ -159,7 +159,7 @@ def test_the_heatmap_of_an_occlusion_shows_the_drops(monkeypatch, offered):
     query = {name: value for name, value in CHOSEN.items() if name not in ("row", "column")}
     page = open_page(**query, picture="bricks", experiment="occlusion")
     np.testing.assert_allclose(drawn(page, "occlusion"), drops[:, :, 2], rtol=1e-6)
-    assert len(inspected(page, "occlusion")["legend"]["labels"]) == 3
+    assert len(page.inspected("occlusion")["legend"]["labels"]) == 3
     (tiles,) = offered["occlusion"].grids()
     np.testing.assert_allclose(tiles.values[0], drops[:, :, 2], rtol=1e-6)
     assert list(tiles.table()) == ["tile", "minimum", "maximum", "mean", "variance"]
@@ -232,7 +232,7 @@ def page(monkeypatch):
 
 
 def test_two_networks_are_compared_over_the_images_at_hand(page):
-    shown_bars = inspected(page, "similarity-of-layers")
+    shown_bars = page.inspected("similarity-of-layers")
     assert shown_bars["numbers"] == [*range(1, 17)]
     lines = [bar["lines"].splitlines() for bar in shown_bars["bars"]]
     assert [layer for layer, *_ in lines] == [layer.name for layer in VGG19.conv_layers]
@@ -241,10 +241,10 @@ def test_two_networks_are_compared_over_the_images_at_hand(page):
     ]
     np.testing.assert_allclose(values[:3], 1)
     assert max(values[3:]) < 0.9
-    assert "Over 8 images: the samples and your own" in texts(page)
+    assert "Over 8 images: the samples and your own" in page.texts
     by_chance = max(float(chance.removeprefix("Shuffled, at most: ")) for *_, chance in lines)
-    assert f"at most {by_chance:.2f}" in texts(page)
-    assert "12 of 20 images are missing" in texts(page)
+    assert f"at most {by_chance:.2f}" in page.texts
+    assert "12 of 20 images are missing" in page.texts
 
 
 def choose_bar(page, number):
@@ -255,19 +255,19 @@ def choose_bar(page, number):
 
 
 def test_a_click_on_a_bar_opens_its_layer(page):
-    assert shown(page, "layer") == "block3_conv1"
+    assert page.shown("layer") == "block3_conv1"
     choose_bar(page, 2)
-    assert shown(page, "layer") == "block1_conv2"
-    assert inspected(page, "distance-of-layers")["current"] == 2
+    assert page.shown("layer") == "block1_conv2"
+    assert page.inspected("distance-of-layers")["current"] == 2
     for number in (0, 17, "x", None, [], 1e999):
         choose_bar(page, number)
-        assert shown(page, "layer") == "block1_conv2"
+        assert page.shown("layer") == "block1_conv2"
 
 
 def test_images_of_one_network_are_not_compared_over_several_images():
     page = open_page(**DISTANCE, change="mirror", compare="unchanged")
-    assert "distance-of-layers" in payloads(page)
-    assert "similarity-of-layers" not in payloads(page)
+    assert "distance-of-layers" in page.payloads
+    assert "similarity-of-layers" not in page.payloads
 
 
 def test_undefined_similarities_have_no_bar_and_enough_images_are_said_to_be_enough():

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 import streamlit as st
 
-from tests.support.pages import choose, link_of, open_page, press, run, shown, widget
+from tests.support.pages import open_page
 from tests.support.truth import LAYER, MAPS, controls_of, fingerprint
 from tests.test_links import values_of
 from vgg_viz import samples
@@ -56,7 +56,7 @@ def test_controls_offer_all_values_of_their_fields(monkeypatch):
                 assert control.proto.max <= field.largest, name
             # A layer may have fewer than 8 channels.
             if name not in (*query, *DEFAULTS, "channels"):
-                assert shown(page, name) == field.default, name
+                assert page.shown(name) == field.default, name
     in_view = {query["view"]: set(controls_of(page)) for query, page in pages}
     assert in_view["Conclusion"] == {"view", "picture", "fit", "change", "network"}
     assert in_view["Architecture"] == in_view["Conclusion"] | {"blocks"}
@@ -163,20 +163,20 @@ def test_other_programs_parameters_change_nothing_and_stay_in_the_address():
     page = open_page(utm_source="<script>", embed="true", **OTHERS)
     assert fingerprint(page) == fingerprint(open_page())
     assert not page.warning
-    choose(page, "view", "maps")
+    page.choose("view", "maps")
     others = {"utm_source": "<script>", "embed": "true", **OTHERS}
     assert dict(page.query_params) == {"view": "maps", **others}
 
 
 def test_what_could_not_be_read_is_told_until_something_is_chosen():
     page = open_page(view="maps.", layer="block9_conv1", source="camera")
-    assert shown(page, "view") == "maps"
+    assert page.shown("view") == "maps"
     (warning,) = page.warning
     assert "Could not read all of this link: layer: expected one of" in warning.value.replace(
         "\\", ""
     )
-    widget(page, "slider", "maps").set_value(4)
-    run(page)
+    page.widget("slider", "maps").set_value(4)
+    page.run()
     assert not page.warning
     assert dict(page.query_params) == {"view": "maps", "maps": "4", "own_from": "camera"}
 
@@ -185,9 +185,8 @@ def test_the_state_of_a_removed_widget_is_ignored():
     page = open_page(view="Feature maps", maps="4")
     # What a browser sends that has not heard yet of what the click has changed.
     late = page._tree.get_widget_states()
-    press(page, "tour-start")
-    assert link_of(page) == "tour=1"
+    page.press("tour-start")
+    assert page.link == "tour=1"
     for _ in range(2):
         page._run(late)
-        assert not page.exception
-        assert link_of(page) == "tour=1"
+        assert page.link == "tour=1"

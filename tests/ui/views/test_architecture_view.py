@@ -1,15 +1,6 @@
 """Architecture view: diagram and tables at once, then the most active maps of all layers."""
 
-from tests.support.pages import (
-    choose,
-    mosaics,
-    open_page,
-    payloads,
-    texts,
-    unavailable,
-    unpacked,
-    weights_from,
-)
+from tests.support.pages import open_page, unavailable, weights_from
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import diagram
@@ -19,10 +10,10 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks_without_weights():
     requested = []
     with weights_from(lambda **_: requested.append(True) or unavailable()):
         page = open_page(view="architecture")
-        everything = texts(page)
-        some = texts(choose(page, "blocks", ("2",)))
+        everything = page.texts
+        some = page.choose("blocks", ("2",)).texts
     assert not requested
-    assert len(mosaics(page)) == 1  # the diagram
+    assert len(page.mosaics) == 1  # the diagram
     for layer in VGG19.layers:
         assert f"`{layer.name}`" in everything
     assert "143,667,240" in everything
@@ -31,16 +22,16 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks_without_weights():
 
 
 def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():
-    page = choose(open_page(view="architecture", picture="coffee"), diagram.PAINTED, True)
-    assert len(mosaics(page)) == 2
-    assert "ImageNet · Coffee (stretched) · the 4 most active maps" in texts(page)
+    page = open_page(view="architecture", picture="coffee").choose(diagram.PAINTED, True)
+    assert len(page.mosaics) == 2
+    assert "ImageNet · Coffee (stretched) · the 4 most active maps" in page.texts
 
 
 def test_maps_that_are_computed_come_with_the_diagram():
     shared().values.shrink_to(0)
     first = open_page(view="architecture", picture="astronaut")
-    assert unpacked(payloads(first)["diagram"])[0]["awaited"]
-    choose(first, diagram.PAINTED, True)
+    assert first.inspected("diagram")["awaited"]
+    first.choose(diagram.PAINTED, True)
     page = open_page(view="architecture", picture="astronaut")
-    assert len(mosaics(page)) == 2
-    assert not unpacked(payloads(page)["diagram"])[0]["awaited"]
+    assert len(page.mosaics) == 2
+    assert not page.inspected("diagram")["awaited"]

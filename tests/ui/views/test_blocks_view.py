@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.support.pages import choose, mosaics, open_page, payloads, texts, tiles_of
+from tests.support.pages import open_page
 from tests.support.truth import StandIn, assert_shown, ordered
 from vgg_viz.model.architecture import VGG19
 
@@ -12,23 +12,23 @@ def test_blocks_and_their_filters_follow_the_order(truth):
     layer = VGG19.block_ends[2]
     maps = truth.maps(layer.name)
     numbers = ordered(maps, "maximum", 9)
-    header, tiles = tiles_of(payloads(page)["block-3"])
+    header, tiles = page.tiles("block-3")
     assert header["numbers"] == numbers
     assert_shown(tiles, maps[np.array(numbers) - 1])
-    header, tiles = tiles_of(payloads(page)["filters-3"])
+    header, tiles = page.tiles("filters-3")
     assert header["titles"] == [f"{number}-1" for number in numbers]
     kernel = StandIn().read(layer.name)[0]  # (3, 3, channels, filters)
     assert_shown(tiles, np.moveaxis(kernel[:, :, 0, np.array(numbers) - 1], -1, 0))
 
 
 def test_blocks_show_any_choice_with_any_number_and_filters_beside():
-    page = choose(open_page(view="blocks"), "blocks", ("2", "5"))
+    page = open_page(view="blocks").choose("blocks", ("2", "5"))
     names = [element.value for element in page.subheader]
     assert names == ["Block 2 · block2_conv2", "Block 5 · block5_conv4"]
-    choose(page, "block_maps", 100)
-    assert "100 of 128 maps shown" in texts(page)
-    before = len(mosaics(page))
-    choose(page, "beside", True)
-    assert len(mosaics(page)) == before + 2
-    choose(page, "blocks", ())
+    page.choose("block_maps", 100)
+    assert "100 of 128 maps shown" in page.texts
+    before = len(page.mosaics)
+    page.choose("beside", True)
+    assert len(page.mosaics) == before + 2
+    page.choose("blocks", ())
     assert "at least one block" in page.info[0].value

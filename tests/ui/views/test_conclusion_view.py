@@ -5,18 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.pages import (
-    captions,
-    choose,
-    has_pulse,
-    mosaics,
-    network_of,
-    open_page,
-    rows_of,
-    run,
-    shown,
-    texts,
-)
+from tests.support.pages import network_of, open_page, rows_of
 from tests.support.truth import OfAFile
 from vgg_viz.interpretability.map_statistics import profile
 from vgg_viz.model.architecture import VGG19
@@ -40,7 +29,7 @@ def test_charts_show_all_16_layers(truth):
         assert row["inactive"] == expected.inactive
         assert row["correlation"] == pytest.approx(expected.correlation, abs=2e-3)
         assert row["correlated_map"] == expected.correlated_map
-    assert f"{plots[0]['correlation'][0]:.2f} in block1_conv1" in texts(page)
+    assert f"{plots[0]['correlation'][0]:.2f} in block1_conv1" in page.texts
     fields = [
         json.loads(chart.proto.spec)["encoding"]["y"]["field"]
         for chart in page.get("vega_lite_chart")
@@ -52,19 +41,19 @@ def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Results, "soon", lambda *_: None)
         page = open_page(view="conclusion")
-        assert len(mosaics(page)) == 3
+        assert len(page.mosaics) == 3
         assert not page.get("vega_lite_chart")
         assert len(page.get("skeleton")) == 3
-        assert "largest correlation" in texts(page)
-        assert has_pulse(page, "conclusion-pulse")
-    run(page)
+        assert "largest correlation" in page.texts
+        assert page.has_pulse("conclusion-pulse")
+    page.run()
     assert len(page.get("vega_lite_chart")) == 3
     assert not page.get("skeleton")
-    assert not has_pulse(page, "conclusion-pulse")
+    assert not page.has_pulse("conclusion-pulse")
 
 
 def test_the_lessons_are_in_numbers(truth):
-    said = texts(open_page(view="conclusion"))
+    said = open_page(view="conclusion").texts
     for layer in (VGG19.block_ends[0], VGG19.block_ends[2], VGG19.block_ends[4]):
         maps, side, field = truth.maps(layer.name), *layer_sides(layer)
         inactive = np.count_nonzero(~(maps > 0).any(axis=(1, 2)))
@@ -97,9 +86,8 @@ def test_the_experiment_is_the_distance_by_layer(truth, query, change, opened):
         expected = distance(maps, truth.maps(layer.name))
         assert rows["distance"][layer.conv_number - 1] == pytest.approx(expected, rel=1e-3)
     next(one for one in page.button if one.label == "Open this experiment").click().run()
-    assert not page.exception
-    assert (shown(page, "change"), shown(page, "amount")) == opened
-    assert [shown(page, key) for key in ("view", "experiment")] == ["maps", "distance"]
+    assert (page.shown("change"), page.shown("amount")) == opened
+    assert [page.shown(key) for key in ("view", "experiment")] == ["maps", "distance"]
 
 
 def shifted(image, pixels):
@@ -122,9 +110,9 @@ def test_texts_fit_the_network_shown(monkeypatch):
     monkeypatch.setattr(conclusion_view, "show_measured", lambda _: None)
     with network_of(OfAFile()):
         page = open_page(view="conclusion")
-        assert any("describes the ImageNet network" in text for text in captions(page))
-        choose(page, "network", "untrained")
-        assert not any("describes the ImageNet network" in text for text in captions(page))
+        assert any("describes the ImageNet network" in text for text in page.captions)
+        page.choose("network", "untrained")
+        assert not any("describes the ImageNet network" in text for text in page.captions)
         titles = " ".join(part.value for part in page.subheader)
         assert "abstract features" not in titles
         assert "coarse and random" in titles

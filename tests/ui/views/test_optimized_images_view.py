@@ -13,20 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.export.test_scripts import optimization_run
-from tests.support import pages
-from tests.support.pages import (
-    captions,
-    choose,
-    has_pulse,
-    inspected,
-    open_page,
-    payloads,
-    press,
-    run,
-    stand_beside,
-    texts,
-    unpacked,
-)
+from tests.support.pages import open_page
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.truth import number
 from vgg_viz import samples
@@ -126,7 +113,7 @@ def known_patches(monkeypatch):
 
 def tiles_of(page, name="optimized-grid"):
     """Return a grid's header and its tiles, RGB."""
-    header, tiles = pages.tiles_of(payloads(page)[name])
+    header, tiles = page.tiles(name)
     return header, [np.asarray(tile.convert("RGB")) for tile in tiles]
 
 
@@ -138,7 +125,7 @@ def progress_of(page):
 
 def caption_of(page):
     """Return the grid's caption."""
-    (caption,) = (one for one in captions(page) if " · optimized images, " in one)
+    (caption,) = (one for one in page.captions if " · optimized images, " in one)
     return caption
 
 
@@ -162,10 +149,10 @@ def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
     assert all((tile == GRAY).all() for tile in tiles)
     assert progress_of(page) == ("Optimizing images…", 0)
     assert buttons(page) == ["Stop"]
-    assert has_pulse(page, "optimization-pulse")
+    assert page.has_pulse("optimization-pulse")
     assert "4 of 64 channels · 0 finished" in caption_of(page)
     worker.step, worker.seconds_left = 10, 11.7
-    header, tiles = tiles_of(run(page))
+    header, tiles = tiles_of(page.run())
     assert header["titles"] == [f"{channel} · 25% done" for channel in range(1, 5)]
     assert header["lines"][0] == "10 before ReLU\n1× the top patch (10)\nstep 10 of 40"
     inactive = "30 before ReLU\ninactive on all of this page's images\nstep 10 of 40"
@@ -174,43 +161,43 @@ def test_images_are_shown_from_the_start_to_the_end(worker, monkeypatch):
         assert tile.shape == (SIDE, SIDE, 3)
         assert (tile == bright(channel, 10)).all()
     assert progress_of(page) == ("Optimizing images: about 12 s left", 25)
-    assert has_pulse(page, "optimization-pulse")
+    assert page.has_pulse("optimization-pulse")
     assert calls == [True, True]
     worker.step = STEPS
-    header, _ = tiles_of(run(page))
+    header, _ = tiles_of(page.run())
     assert header["titles"] == ["1 · 40 · 4×", "2 · 80 · 4×", "3 · 120", "4 · 160 · 4×"]
     assert header["lines"][1] == "80 before ReLU\n4× the top patch (20)"
     assert (progress_of(page), buttons(page)) == (None, [])
-    assert not has_pulse(page, "optimization-pulse")
+    assert not page.has_pulse("optimization-pulse")
     assert " finished" not in caption_of(page)
     assert "top patches from this page's 2 images (not ImageNet)" in caption_of(page)
     assert calls[2:] == [False]
     # Only viewers who saw the progress see its end.
-    assert "Finished." in captions(page)
-    assert "Finished." not in captions(choose(page, "seed", 2))
+    assert "Finished." in page.captions
+    assert "Finished." not in page.choose("seed", 2).captions
 
 
 def test_stop_requests_no_more_until_continue(worker, offered):
     worker.step = 10
     page = open_page(**OPTIMIZED)
     worker.take_requests()
-    press(page, "optimization-toggle")
+    page.press("optimization-toggle")
     assert not worker.take_requests()
     assert progress_of(page) == ("Stopped", 25)
     assert not offered  # unfinished images are not exported
-    assert not has_pulse(page, "optimization-pulse")
+    assert not page.has_pulse("optimization-pulse")
     assert tiles_of(page)[0]["titles"][0] == "1 · 25% done"
     # It applies to these images only.
-    assert buttons(choose(page, "channel", 2)) == ["Continue"]  # to look at it, as far as it is
-    assert buttons(choose(page, "channel", 60)) == ["Stop"]
-    choose(page, "channel", None)
-    assert buttons(choose(page, "seed", 5)) == ["Stop"]
-    assert buttons(choose(page, "seed", 1)) == ["Continue"]
+    assert buttons(page.choose("channel", 2)) == ["Continue"]  # to look at it, as far as it is
+    assert buttons(page.choose("channel", 60)) == ["Stop"]
+    page.choose("channel", None)
+    assert buttons(page.choose("seed", 5)) == ["Stop"]
+    assert buttons(page.choose("seed", 1)) == ["Continue"]
     worker.take_requests()
-    press(page, "optimization-toggle")
+    page.press("optimization-toggle")
     assert worker.take_requests()
     assert buttons(page) == ["Stop"]
-    assert has_pulse(page, "optimization-pulse")
+    assert page.has_pulse("optimization-pulse")
 
 
 @pytest.mark.parametrize(
@@ -233,16 +220,16 @@ def test_request_follows_the_controls(worker):
     settings = (spec.network.label, spec.layer, spec.seed, spec.parametrization)
     assert settings == ("ImageNet", LAYER, 1, "regularized")
     assert channels == [1, 2, 3, 4]
-    assert "Olah" in texts(page)
+    assert "Olah" in page.texts
     assert page.number_input(key="seed").label == "Seed (1 to 9,999)"
     for changed, value in {"seed": 7, "parametrization": "pixels", "network": "untrained"}.items():
-        choose(page, changed, value)
+        page.choose(changed, value)
     spec, _ = worker.take_requests()[-1]
     assert (spec.network.label, spec.seed, spec.parametrization) == ("untrained", 7, "pixels")
     assert "untrained · 4 of 64" in caption_of(page)
     assert "plain pixels, seed 7" in caption_of(page)
-    assert "Olah" not in texts(page)
-    choose(page, "seed", None)
+    assert "Olah" not in page.texts
+    page.choose("seed", None)
     assert worker.take_requests()[-1][0].seed == 1
 
 
@@ -256,11 +243,11 @@ def test_two_networks_are_optimized_side_by_side_and_exported(worker, offered):
         (9, 1, 2, 3, 4)
     }  # the chosen one first
     grids = {"optimized-grid", "optimized-beside-patch"}
-    assert grids | {f"{name}-other" for name in grids} <= set(payloads(page))
+    assert grids | {f"{name}-other" for name in grids} <= set(page.payloads)
     assert progress_of(page) == ("Optimizing images…", 25)
     assert not offered
     worker.step = STEPS
-    run(page)
+    page.run()
     (export,) = offered.values()
     assert [(each.name, each.heading) for each in export.grids()] == [
         ("this", "ImageNet"),
@@ -270,10 +257,10 @@ def test_two_networks_are_optimized_side_by_side_and_exported(worker, offered):
 
 def test_chosen_image_is_shown_beside_its_top_patch(worker):
     page = open_page(**OPTIMIZED, channel="4")
-    assert "The optimization of this channel has not started yet." in captions(page)
-    assert "optimized-beside-patch" not in payloads(page)
+    assert "The optimization of this channel has not started yet." in page.captions
+    assert "optimized-beside-patch" not in page.payloads
     worker.step = STEPS
-    header, (own, patch) = tiles_of(run(page), "optimized-beside-patch")
+    header, (own, patch) = tiles_of(page.run(), "optimized-beside-patch")
     assert header["titles"] == ["Optimized · 160", "Top patch · 40"]
     assert header["lines"][1] == f"40 on {IMAGES[1].title}"
     assert (own == bright(4, STEPS)).all()
@@ -282,11 +269,11 @@ def test_chosen_image_is_shown_beside_its_top_patch(worker):
     assert (
         "The optimized image reaches **160** before ReLU, **4×** the top patch's **40** "
         f"(on {IMAGES[1].title})."
-    ) in texts(page)
-    choose(page, "channel", INACTIVE)
+    ) in page.texts
+    page.choose("channel", INACTIVE)
     assert tiles_of(page, "optimized-beside-patch")[0]["titles"] == ["Optimized · 120"]
     sentence = "**120** before ReLU. The channel is inactive on all of this page's images."
-    assert sentence in texts(page)
+    assert sentence in page.texts
 
 
 def test_image_is_padded_with_the_mean_color_to_its_receptive_field_as_notes_say():
@@ -310,7 +297,7 @@ def test_finished_images_are_exported_with_their_script(worker, offered):
     page = open_page(**OPTIMIZED, seed="7", parametrization="Plain pixels", network="Untrained")
     assert not offered
     worker.step = STEPS
-    run(page)
+    page.run()
     (export,) = offered.values()
     (script_run,) = export.runs()
     assert (script_run.template, script_run.name) == ("optimized_images", "optimized")
@@ -333,7 +320,7 @@ def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
     page = open_page(**OPTIMIZED, network="Untrained")
     assert [one.value for one in page.warning] == [r"Could not optimize \*channel\* 2."]
     assert progress_of(page) is None
-    assert not has_pulse(page, "optimization-pulse")
+    assert not page.has_pulse("optimization-pulse")
     (export,) = offered.values()
     assert export.runs()[0].arguments["channels"] == [1, 3, 4]
     assert export.grids()[0].numbers == [1, 3, 4]
@@ -342,10 +329,10 @@ def test_failed_images_are_reported_and_left_out_of_the_export(worker, offered):
 def test_lecture_shows_only_the_grid_until_a_channel_is_chosen(worker):
     worker.step = STEPS
     page = open_page(**OPTIMIZED, lecture="true")
-    assert not stand_beside(page)
+    assert not page.stand_beside
     assert caption_of(page) == "ImageNet · 4 of 64 channels · optimized images, regularized"
-    assert stand_beside(choose(page, "channel", 4))
-    assert captions(page)[-1] == "4× the top patch"
+    assert page.choose("channel", 4).stand_beside
+    assert page.captions[-1] == "4× the top patch"
 
 
 # -- pasted into the viewer's picture
@@ -362,12 +349,12 @@ def comparison_of(page):
 def test_network_runs_on_the_picture_with_the_image_in_it(worker):
     worker.step = STEPS
     page = open_page(**PASTED, channel="4")
-    inspector = inspected(page, "pasted")
+    inspector = page.inspected("pasted")
     assert (inspector["row"], inspector["column"]) == (112, 112)  # the center, by default
     network, cat = shared().loaders["imagenet"].network().result(), pixels_of("cat")
     for row, column in ((31, 17), (1, 100)):
-        choose(page, "row", row)
-        choose(page, "column", column)
+        page.choose("row", row)
+        page.choose("column", column)
         both = paste_image(cat, worker.picture(4).pixels, LAYER, row - 1, column - 1)
         maps = [network.feature_maps(pixels, LAYER.name)[3] for pixels in (both, cat)]
         text = comparison_of(page)
@@ -376,8 +363,8 @@ def test_network_runs_on_the_picture_with_the_image_in_it(worker):
         assert shown == pytest.approx([one[row - 1, column - 1] for one in maps], rel=1e-3)
         assert "Value of the optimized image: **160**" in text
         assert ("beyond the picture's border" in text) is (row == 1)
-        assert inspected(page, "pasted")["row"] == row - 1
-        data = unpacked(payloads(page)["pasted"])[1]
+        assert page.inspected("pasted")["row"] == row - 1
+        data = page.part("pasted")[1]
         picture = Image.open(io.BytesIO(data[data.index(b"\x89PNG") :])).convert("RGB")
         np.testing.assert_array_equal(np.asarray(picture), both)
 
@@ -385,10 +372,10 @@ def test_network_runs_on_the_picture_with_the_image_in_it(worker):
 def test_only_the_finished_image_of_a_chosen_channel_is_pasted(worker):
     worker.step = 10
     page = open_page(**PASTED, channel="4")
-    assert "pasted" not in payloads(page)
-    assert any("is pasted once it is finished" in text for text in captions(page))
+    assert "pasted" not in page.payloads
+    assert any("is pasted once it is finished" in text for text in page.captions)
     worker.step = STEPS
-    assert "pasted" in payloads(run(page))
-    choose(page, "channel", None)
-    assert "pasted" not in payloads(page)
-    assert any("Choose a channel" in text for text in captions(page))
+    assert "pasted" in page.run().payloads
+    page.choose("channel", None)
+    assert "pasted" not in page.payloads
+    assert any("Choose a channel" in text for text in page.captions)

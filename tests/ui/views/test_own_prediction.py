@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.pages import choose, open_page, run, texts, widget
+from tests.support.pages import open_page
 from tests.support.photographs import load_image
 from vgg_viz.samples import SAMPLES
 from vgg_viz.ui.state.shared_instance import shared
@@ -39,22 +39,21 @@ def folder(saved, monkeypatch):
 
 def test_the_answer_is_that_of_keras_and_classes_have_their_names(folder, saved):
     page = open_page(view="prediction", network="fish", picture="cat", **{"class": "285"})
-    assert not page.exception
     pixels = load_image(SAMPLES[0].path.read_bytes())
     batch = keras.applications.vgg19.preprocess_input(pixels[None].astype(np.float32))
     most_likely = NAMES[saved[1].predict(batch, verbose=0)[0].argmax()]
-    said = texts(page)
+    said = page.texts
     assert f"Evidence for {most_likely}" in " ".join(part.value for part in page.subheader)
     assert "3 **logits**" in said
     assert "Top 3 of 3 classes" in said
-    assert widget(page, "slider", "classes").max == 3
+    assert page.widget("slider", "classes").max == 3
     assert [box.options for box in page.selectbox if box.key.partition("@")[0] == "class"] == [
         [f"{name} · class {index}" for index, name in enumerate(NAMES)]
     ]
-    choose(page, "evidence", "hirescam")
-    choose(page, "class", 1)
+    page.choose("evidence", "hirescam")
+    page.choose("class", 1)
     assert "Evidence for pike" in " ".join(part.value for part in page.subheader)
-    assert "together" in texts(page)
+    assert "together" in page.texts
 
 
 def test_the_classes_of_a_dropped_network_get_the_names_that_the_viewer_types(folder, monkeypatch):
@@ -62,7 +61,7 @@ def test_the_classes_of_a_dropped_network_get_the_names_that_the_viewer_types(fo
     monkeypatch.setattr(uploads, "most_megabytes", lambda: 120)
     page = open_page(view="prediction")
     page.sidebar.file_uploader[-1].upload("fish.keras", (folder / "fish.keras").read_bytes())
-    run(run(page))
+    page.run().run()
     assert page.query_params["network"] == "fish 2"
     assert listed(page) == ["class 0", "class 1", "class 2"]
     page.text_area[0].set_value("perch\npike").run()
@@ -76,12 +75,12 @@ def test_the_classes_of_a_dropped_network_get_the_names_that_the_viewer_types(fo
 
 
 def listed(page):
-    return widget(page, "selectbox", "class").options
+    return page.widget("selectbox", "class").options
 
 
 def test_the_page_names_the_layer_that_it_cannot_follow(folder):
     page = open_page(view="prediction", network="odd")
     (info,) = page.info
     assert "cannot follow the layer odd \\(Conv2D\\)" in info.value
-    assert "1,000" not in texts(page)
+    assert "1,000" not in page.texts
     assert "Retry" not in [button.label for button in page.button]

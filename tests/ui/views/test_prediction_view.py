@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pages import captions, choose, network_of, open_page, payloads, texts, unpacked
+from tests.support.pages import network_of, open_page
 from tests.support.truth import COMPARED, Truth
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.export.number_format import figure, signed
@@ -30,12 +30,12 @@ PREDICTION = {"view": "prediction"}
 
 
 def listed(page, name="classes-0"):
-    return unpacked(payloads(page)[name])[0]["rows"]
+    return page.inspected(name)["rows"]
 
 
 def evidence_of(page, name="evidence-0"):
     """Return the header of the evidence and its values, float32 (n, 14, 14)."""
-    header, rest = unpacked(payloads(page)[name])
+    header, rest = page.part(name)
     values = rest[sum(header["parts"][:2]) :]
     return header, np.frombuffer(values, "<f4").reshape(-1, 14, 14)
 
@@ -59,12 +59,12 @@ def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
 
 def test_large_logits_of_untrained_weights_are_explained_beside_the_bars(truth):
     words = "**Untrained: these classes are chance.** Random weights"
-    assert words not in texts(open_page(**PREDICTION))
+    assert words not in open_page(**PREDICTION).texts
     _, found = predicted(truth, network="untrained")
     for lecture in ("false", "true"):
         page = open_page(**PREDICTION, network="Untrained", lecture=lecture)
         largest = figure(float(np.abs(found.logits).max()), 2)
-        assert f"{words} give large logits, here up to ±{largest}," in texts(page)
+        assert f"{words} give large logits, here up to ±{largest}," in page.texts
 
 
 def test_chosen_class_is_listed_however_unlikely(truth):
@@ -99,9 +99,9 @@ def test_evidence_equals_each_methods_own_result(truth):
     assert header["titles"] == ["Ablation", "Grad-CAM", "HiResCAM", "LayerCAM"]
     # HiResCAM's positions and bias terms sum to the logit.
     logit = figure(float(found.logits[7]))
-    words = texts(page).replace("\\", "")
+    words = page.texts.replace("\\", "")
     assert f"together {logit}; the network's logit is {logit}." in words
-    choose(page, "evidence", "layercam")
+    page.choose("evidence", "layercam")
     header, values = evidence_of(page)
     np.testing.assert_allclose(values[0], expected, atol=1e-4 * np.abs(expected).max())
     assert header["titles"] == ["made up 7"]
@@ -114,13 +114,13 @@ def test_two_classes_are_shown_beside_their_difference(truth):
     assert header["titles"][::3] == ["Ablation", "Grad-CAM", "HiResCAM", "LayerCAM"]
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
     scale = "each method on its own scale for both classes, their difference on another"
-    assert any(scale in words for words in captions(page))
+    assert any(scale in words for words in page.captions)
     one = open_page(**PREDICTION, **{"class": "7"}, against="3")
     assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
     scale = "one scale for both classes, their difference on another, zero in the middle"
-    assert any(scale in words for words in captions(one))
+    assert any(scale in words for words in one.captions)
     alone = open_page(**PREDICTION, **{"class": "7"})
-    assert any("one scale, zero in the middle" in words for words in captions(alone))
+    assert any("one scale, zero in the middle" in words for words in alone.captions)
 
 
 def test_two_classes_are_both_listed_and_their_logits_difference_is_a_number(truth):
@@ -132,7 +132,7 @@ def test_two_classes_are_both_listed_and_their_logits_difference_is_a_number(tru
     assert [row["chosen"] for row in rows[5:]] == [True, False]
     assert [row["detail"].endswith("rather than this") for row in rows[5:]] == [False, True]
     difference = float(found.logits[chosen]) - float(found.logits[against])
-    words = texts(page).replace("\\", "")
+    words = page.texts.replace("\\", "")
     assert f"= **{signed(difference)}**" in words
     assert "these change the difference of the two logits most" in words
     assert "The difference of two logits alone decides" in words
@@ -167,12 +167,12 @@ def test_halves_of_one_network_are_on_one_scale(kind):
     else:
         np.testing.assert_allclose(opacities, 0.75, atol=0.02)
         note = "one scale, not that of the other half, zero in the middle"
-    assert sum(note in words for words in captions(page)) == 2
+    assert sum(note in words for words in page.captions) == 2
 
 
 def largest_opacity(page, name):
     """Return the largest opacity in a single heatmap overlay, from 0 to 1."""
-    header, rest = unpacked(payloads(page)[name])
+    header, rest = page.part(name)
     overlay = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
     return overlay[..., 3].max() / 255
 
@@ -181,7 +181,7 @@ def test_difference_has_a_scale_of_its_own():
     """It stays visible where two classes have much in common."""
     page = open_page(**PREDICTION, **{"class": "7"}, against="3", evidence="LayerCAM")
     header, values = evidence_of(page)
-    _, rest = unpacked(payloads(page)["evidence-0"])
+    _, rest = page.part("evidence-0")
     tinted = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
     shares = tinted.reshape(14, 3, 14, 4)[..., 3].max(axis=(0, 2)) / 255
     largest = np.abs(values).max(axis=(1, 2))
@@ -189,7 +189,7 @@ def test_difference_has_a_scale_of_its_own():
     expected = 0.75 * np.array([largest[0] / both, largest[1] / both, 1])
     np.testing.assert_allclose(shares, expected, atol=0.02)
     assert largest[2] < both
-    assert "their difference on another" in texts(page)
+    assert "their difference on another" in page.texts
 
 
 def test_important_maps_are_ranked_by_their_ablation(truth):
@@ -197,7 +197,7 @@ def test_important_maps_are_ranked_by_their_ablation(truth):
     effects = evidence.logit_drop_by_map(UntrainedDense(19), maps)[:, 7]
     page = open_page(**PREDICTION, **{"class": "7"}, important_maps="9")
     for side, effects_for, sign in (("for", effects, "+"), ("against", -effects, "−")):
-        header, _ = unpacked(payloads(choose(page, "side", side))["important-maps-0"])
+        header, _ = page.choose("side", side).part("important-maps-0")
         numbers = (np.argsort(-effects_for, kind="stable")[:9] + 1).tolist()
         assert header["numbers"] == numbers
         assert header["titles"][0].startswith(f"{numbers[0]} · {sign}")
@@ -208,14 +208,14 @@ def test_two_predictions_are_shown_side_by_side(truth, kind, monkeypatch):
     for part in ("show_heatmaps", "show_reading", "show_important_maps"):
         monkeypatch.setattr(prediction_view, part, lambda *_, **__: None)
     other = {"picture": "raccoon"} if kind == "picture" else {"network": "untrained"}
-    page = choose(open_page(**PREDICTION, other="Raccoon"), "compare", kind)
+    page = open_page(**PREDICTION, other="Raccoon").choose("compare", kind)
     for name, (_, found) in {
         "classes-0": predicted(truth),
         "classes-1": predicted(truth, **other),
     }.items():
         rows = listed(page, name)[:5]
         assert [row["number"] for row in rows] == found.most_likely(5)
-    assert all(f"**{escape(name)}**" in texts(page) for name in COMPARED[kind])
+    assert all(f"**{escape(name)}**" in page.texts for name in COMPARED[kind])
 
 
 def test_inactive_maps_give_no_evidence(monkeypatch):
@@ -225,7 +225,7 @@ def test_inactive_maps_give_no_evidence(monkeypatch):
         lambda self: np.zeros(self.layer.output_shape[::-1], np.float32),
     )
     page = open_page(**PREDICTION, picture="Coffee", **{"class": "7"}, evidence="All four")
-    assert "Grad-CAM finds **no evidence for made up 7**." in texts(page)
+    assert "Grad-CAM finds **no evidence for made up 7**." in page.texts
     assert page.info[0].value == "No map is evidence for made up 7."
 
 
@@ -245,7 +245,7 @@ def test_overflow_is_reported_in_a_sentence(monkeypatch):
     )
     page = open_page(**PREDICTION, picture="Bricks")
     assert "activations overflow float32" in page.warning[0].value
-    assert "classes-0" not in payloads(page)
+    assert "classes-0" not in page.payloads
 
 
 @pytest.mark.parametrize(
@@ -261,9 +261,9 @@ def test_a_click_on_the_second_class_exchanges_both(monkeypatch, number, changes
 
 def test_deletion_curves_are_drawn_once_they_are_switched_on():
     page = open_page(view="Prediction", network="untrained")
-    assert "Mean logit along the curve" not in texts(page)
-    choose(page, "deletion", True)
-    words = texts(page).replace("\\", "").partition("Mean logit along the curve: ")[2]
+    assert "Mean logit along the curve" not in page.texts
+    page.choose("deletion", True)
+    words = page.texts.replace("\\", "").partition("Mean logit along the curve: ")[2]
     assert all(method.label in words for method in EVIDENCE_METHODS.values())
     assert "Random order" in words
     assert page.query_params["deletion"] == "true"
@@ -274,7 +274,7 @@ def test_an_adversarial_example_is_shown_beside_its_magnified_change(truth, monk
     _, found = predicted(truth)
     first, second = found.most_likely(2)
     page = open_page(**PREDICTION, adversarial="4")
-    header, rest = unpacked(payloads(page)["adversarial-0"])
+    header, rest = page.part("adversarial-0")
     tiles = np.asarray(Image.open(io.BytesIO(rest)).convert("RGB"), np.int16)
     changed, difference = np.split(tiles, 2, axis=1)
     change = changed - truth.pictures["cat"]
@@ -294,5 +294,5 @@ def test_an_adversarial_example_is_shown_beside_its_magnified_change(truth, monk
 
 def test_an_adversarial_example_is_not_offered_for_the_untrained_network():
     page = open_page(**PREDICTION, adversarial="1", network="untrained")
-    assert "Not offered for the untrained network" in texts(page)
-    assert "adversarial-0" not in payloads(page)
+    assert "Not offered for the untrained network" in page.texts
+    assert "adversarial-0" not in page.payloads

@@ -6,17 +6,7 @@ from unittest.mock import Mock, call
 import numpy as np
 import pytest
 
-from tests.support.pages import (
-    choose,
-    has_pulse,
-    open_page,
-    payloads,
-    run,
-    stand_beside,
-    texts,
-    tiles_of,
-    unpacked,
-)
+from tests.support.pages import open_page
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.truth import LAYER, NEVER_ACTIVE
 from vgg_viz import samples
@@ -44,9 +34,9 @@ def maps(truth):
 def test_each_tile_is_the_receptive_field_at_the_channels_maximum(maps):
     page = open_page(**TOP_PATCHES, maps="100")
     inactive = int((maps.max(axis=(0, 2, 3)) <= 0).sum())
-    assert f"100 of 256 channels shown · {inactive} of 256 inactive on all images" in texts(page)
-    assert "top patches from this page's 2 images (not ImageNet)" in texts(page)
-    header, tiles = tiles_of(payloads(page)["patches"])
+    assert f"100 of 256 channels shown · {inactive} of 256 inactive on all images" in page.texts
+    assert "top patches from this page's 2 images (not ImageNet)" in page.texts
+    header, tiles = page.tiles("patches")
     assert header["titles"] == [str(number) for number in range(1, 101)]
     height = maps.shape[2]
     for channel, tile in enumerate(map(np.asarray, tiles)):
@@ -68,9 +58,9 @@ def test_each_tile_is_the_receptive_field_at_the_channels_maximum(maps):
 
 def test_link_with_a_channel_shows_its_patches(maps):
     page = open_page(**TOP_PATCHES, maps="4", channel="9")
-    chosen = unpacked(payloads(page)["chosen-channel"])[0]
+    chosen = page.inspected("chosen-channel")
     assert (chosen["channel"], chosen["title"]) == (9, "Channel 9 of block3_conv1")
-    header, tiles = tiles_of(payloads(page)["channel-patches"])
+    header, tiles = page.tiles("channel-patches")
     best = maps[:, 8].max(axis=(1, 2))
     order = np.argsort(-best, kind="stable")
     firsts = [IMAGES[index].title for index in order if best[index] > 0]
@@ -90,7 +80,7 @@ def test_inactive_channel_has_no_patches():
     assert [info.value for info in page.info] == [
         "This channel is inactive on all of these images."
     ]
-    assert "channel-patches" not in payloads(page)
+    assert "channel-patches" not in page.payloads
 
 
 def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
@@ -112,23 +102,22 @@ def test_click_on_a_patch_goes_to_its_position_in_its_image(monkeypatch):
 def test_two_networks_are_shown_side_by_side(maps):
     page = open_page(**TOP_PATCHES, maps="4", compare="The other network", channel="9")
     assert [one.value for one in page.subheader] == ["ImageNet", "Untrained"]
-    drawn = payloads(page)
-    assert tiles_of(drawn["patches"])[0]["lines"] != tiles_of(drawn["patches-other"])[0]["lines"]
-    assert {"channel-patches", "channel-patches-other"} <= set(drawn)
+    assert page.tiles("patches")[0]["lines"] != page.tiles("patches-other")[0]["lines"]
+    assert {"channel-patches", "channel-patches-other"} <= set(page.payloads)
     assert "top patches from this page's 2 images" in page.main.caption[1].value
 
 
 def test_lecture_shows_only_the_grid_until_a_channel_is_chosen():
     page = open_page(**TOP_PATCHES, maps="4", lecture="true")
     assert [one for one in page.main.caption if "4 of 256 channels" in one.value]
-    assert texts(page).count("top patches from 2 images (not ImageNet)") == 1
-    assert not stand_beside(page)
-    choose(page, "channel", 9)
+    assert page.texts.count("top patches from 2 images (not ImageNet)") == 1
+    assert not page.stand_beside
+    page.choose("channel", 9)
     # Beside the patches there is less room, and one of the two lines says it.
-    assert "channels · top patches from 2 images (not" not in texts(page)
-    assert "Top patches from 2 images (not ImageNet)" in texts(page)
-    assert stand_beside(page)
-    assert " · " not in "".join(tiles_of(payloads(page)["channel-patches"])[0]["titles"])
+    assert "channels · top patches from 2 images (not" not in page.texts
+    assert "Top patches from 2 images (not ImageNet)" in page.texts
+    assert page.stand_beside
+    assert " · " not in "".join(page.tiles("channel-patches")[0]["titles"])
 
 
 class Results:
@@ -196,10 +185,10 @@ def test_a_long_search_shows_the_images_searched_so_far_and_asks_for_the_rest(mo
     monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", 0.0)
     monkeypatch.setattr(results_module.Results, "soon", lambda *_: None)
     page = open_page(**TOP_PATCHES, maps="4", channel="9")
-    assert "top patches from this page's 1 image (not ImageNet)" in texts(page)
-    assert len(tiles_of(payloads(page)["channel-patches"])[1]) == 2  # its two peaks, no further
-    assert has_pulse(page, "patches-pulse")
+    assert "top patches from this page's 1 image (not ImageNet)" in page.texts
+    assert len(page.tiles("channel-patches")[1]) == 2  # its two peaks, no further
+    assert page.has_pulse("patches-pulse")
     monkeypatch.setattr(visualization_view, "SEARCH_SECONDS", math.inf)
-    run(page)
-    assert "top patches from this page's 2 images (not ImageNet)" in texts(page)
-    assert not has_pulse(page, "patches-pulse")
+    page.run()
+    assert "top patches from this page's 2 images (not ImageNet)" in page.texts
+    assert not page.has_pulse("patches-pulse")

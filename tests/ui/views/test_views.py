@@ -4,17 +4,7 @@ import re
 
 import pytest
 
-from tests.support.pages import (
-    choose,
-    heading,
-    mosaics,
-    open_page,
-    payloads,
-    shown,
-    texts,
-    unpacked,
-    widget,
-)
+from tests.support.pages import open_page
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.parts import comparison, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -28,41 +18,41 @@ def test_every_view_opens_from_its_link_without_a_notice(view):
     page = open_page(view=view)
     assert not page.error
     assert not page.warning
-    assert heading(page)
-    assert len(mosaics(page)) > 0
-    assert "ImageNet ·" in texts(page) or not VIEWS[view].shows_network
+    assert page.heading
+    assert len(page.mosaics) > 0
+    assert "ImageNet ·" in page.texts or not VIEWS[view].shows_network
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("compare", ["none", "picture"])
 def test_a_view_without_its_network_has_its_heading(view, compare):
     page = open_page(view=view, network="absent", compare=compare)
-    assert heading(page)
+    assert page.heading
 
 
 def test_only_the_maps_mosaic_follows_the_chosen_map():
     in_blocks = open_page(view="blocks", blocks="3", channel="5")
     in_maps = open_page(view="maps", layer=VGG19.block_ends[2].name, channel="5")
-    assert not unpacked(payloads(in_blocks)["block-3"])[0]["follows"]
-    assert unpacked(payloads(in_maps)["maps-mosaic"])[0]["follows"]
+    assert not in_blocks.inspected("block-3")["follows"]
+    assert in_maps.inspected("maps-mosaic")["follows"]
 
 
 def test_no_widget_has_the_key_of_a_grid():
     page = open_page(view="filters")
     for layer in list(VGG19.conv_layers)[1:6]:  # each layer gets new widgets
-        choose(page, "layer", layer.name)
-    choose(page, "view", "blocks")
-    choose(page, "beside", True)
-    choose(page, "view", "filters")
-    assert widget(page, "slider", "filters").value == 8
-    choose(page, "view", "blocks")
-    assert "filters-3" in payloads(page)
+        page.choose("layer", layer.name)
+    page.choose("view", "blocks")
+    page.choose("beside", True)
+    page.choose("view", "filters")
+    assert page.widget("slider", "filters").value == 8
+    page.choose("view", "blocks")
+    assert "filters-3" in page.payloads
 
 
 def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has():
     page = open_page(view="filters", scale="zero")
-    assert shown(choose(page, "view", "maps"), "scale") == "own"
-    assert shown(choose(page, "view", "filters"), "scale") == "zero"
+    assert page.choose("view", "maps").shown("scale") == "own"
+    assert page.choose("view", "filters").shown("scale") == "zero"
 
 
 HOSTILE = "www.evil.example :red[x] **b**"

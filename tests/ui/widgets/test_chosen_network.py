@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import choose, loaded_by, open_page, shown, texts, unavailable
+from tests.support.pages import loaded_by, open_page, unavailable
 from vgg_viz import links
 from vgg_viz.model import weights
 from vgg_viz.model.weights import NOTOP, StoredWeights, UntrainedWeights, WeightsError
@@ -35,15 +35,15 @@ class Arrived(UntrainedWeights):
 
 def unfold(page, notice="weights-notice"):
     """Unfold a notice, as a click on its line does."""
-    return choose(page, f"{notice}-open", True)
+    return page.choose(f"{notice}-open", True)
 
 
 def test_without_weights_the_page_shows_the_untrained_network():
     page = open_page(view="Feature maps", network="ImageNet")
     assert [line.label for line in page.expander if UNAVAILABLE in line.label]
     assert not page.text  # folded, it is one line
-    assert "block1_conv1 · untrained" in texts(page)
-    assert "· ImageNet ·" not in texts(page)
+    assert "block1_conv1 · untrained" in page.texts
+    assert "· ImageNet ·" not in page.texts
 
 
 def test_the_unfolded_notice_says_what_to_do_without_weights():
@@ -52,15 +52,14 @@ def test_the_unfolded_notice_says_what_to_do_without_weights():
     assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
     (command,) = [one.value for one in page.code if "curl" in one.value]
     assert command == NOTOP.command(os.environ)
-    assert NOTOP.addresses({})[0] in texts(page)
+    assert NOTOP.addresses({})[0] in page.texts
     assert page.button(key="retry").label == "Retry"
     assert len(page.main.get("image")) == len(IMAGENET_PICTURES)
     offered = {button.label: button for button in page.button}
     assert offered.keys() >= weights_notice.SAME_UNTRAINED.keys()
     offered["Decomposition of a value"].click().run()
-    assert not page.exception
     for field, value in weights_notice.SAME_UNTRAINED["Decomposition of a value"].items():
-        assert shown(page, field) == value
+        assert page.shown(field) == value
     assert not page.text  # folded again
 
 
@@ -88,7 +87,7 @@ def test_the_line_says_which_network_is_shown(monkeypatch, values, own, said):
 
 def test_a_lecture_shows_a_short_notice():
     page = open_page(view="Feature maps", network="ImageNet", lecture="true")
-    assert UNAVAILABLE in texts(page)
+    assert UNAVAILABLE in page.texts
     assert not page.text
     assert "retry" not in [button.key for button in page.button]
 
@@ -102,12 +101,12 @@ def test_an_unusable_weights_file_is_named_once(monkeypatch, view):
     taken = StoredWeights(Path("keras.h5"), "ImageNet", skipped=(SENTENCE,))
     monkeypatch.setattr(weights, "obtain", lambda **_: taken)
     page = open_page(view=view, network="ImageNet")
-    assert SKIPPED in texts(page)
-    assert UNAVAILABLE not in texts(page)
-    assert "· ImageNet" in texts(page)
+    assert SKIPPED in page.texts
+    assert UNAVAILABLE not in page.texts
+    assert "· ImageNet" in page.texts
     assert not page.text
     assert [text.value for text in unfold(page, "skipped-notice").text] == [SENTENCE]
-    assert SKIPPED not in texts(choose(page, "network", "untrained"))
+    assert SKIPPED not in page.choose("network", "untrained").texts
 
 
 def switch(page):
@@ -119,17 +118,15 @@ def switch(page):
 def test_choosing_imagenet_without_weights_tries_again(monkeypatch):
     page = open_page(view="Filters", network="ImageNet")
     assert switch(page) == (["ImageNet", "Untrained"], "untrained")
-    assert "· untrained ·" in texts(page)
+    assert "· untrained ·" in page.texts
     again = page.button_group(key="network-in-use")
     again.set_value("imagenet").run()
-    assert not page.exception
     assert switch(page)[1] == "untrained"
-    assert UNAVAILABLE in texts(page)
+    assert UNAVAILABLE in page.texts
     monkeypatch.setattr(weights, "obtain", lambda **_: Arrived())
     page.button_group(key="network-in-use").set_value("imagenet").run()
-    assert not page.exception
     assert switch(page) == (["ImageNet", "Untrained"], "imagenet")
-    assert "· ImageNet ·" in texts(page)
+    assert "· ImageNet ·" in page.texts
 
 
 @pytest.mark.parametrize(
@@ -142,10 +139,10 @@ def test_the_control_names_the_hosts_file(monkeypatch, tmp_path, name, label):
     monkeypatch.setattr(weights, "obtain", lambda **_: given)
     page = open_page(view="Filters", network="ImageNet")
     assert switch(page) == ([label, "Untrained"], "imagenet")
-    assert f"weights of {escape_marks(name)}" in texts(page)
-    page = choose(page, "network", "untrained")
+    assert f"weights of {escape_marks(name)}" in page.texts
+    page = page.choose("network", "untrained")
     assert switch(page) == ([label, "Untrained"], "untrained")
-    assert "· untrained ·" in texts(page)
+    assert "· untrained ·" in page.texts
 
 
 def test_a_damaged_file_shows_a_notice(monkeypatch):
@@ -157,6 +154,6 @@ def test_a_damaged_file_shows_a_notice(monkeypatch):
 
     monkeypatch.setattr(weights, "obtain", lambda **_: Damaged())
     page = unfold(open_page(view="Feature maps", network="ImageNet"))
-    assert UNAVAILABLE in texts(page)
+    assert UNAVAILABLE in page.texts
     assert "got: truncated" in page.text[0].value
-    assert "block1_conv1 · untrained" in texts(page)
+    assert "block1_conv1 · untrained" in page.texts

@@ -14,7 +14,7 @@ import pytest
 import streamlit as st
 
 from tests.export.test_scripts import assert_complete, parameter
-from tests.support.pages import captions, choose, open_page
+from tests.support.pages import open_page
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, StandIn, ordered, silent
@@ -237,11 +237,11 @@ def test_files_are_encoded_on_request_and_links_lack_the_viewers_own_picture(own
     monkeypatch.setattr(ExportFormat, "encode", partial(pytest.fail, "a file was encoded"))
     page = open_page(**MAPS, picture="Your own" if own else "Cat")
     assert not page.get("download_button")
-    choose(page, "export-maps", True)
+    page.choose("export-maps", True)
     labels = [file_format.label for file_format in FORMATS.values()]
     assert [button.label for button in page.get("download_button")] == labels
     note = "The files link to this view; the link does not include your own picture."
-    assert (note in captions(page)) == own
+    assert (note in page.captions) == own
 
 
 def test_a_file_is_made_from_the_values_that_the_page_showed(monkeypatch, caplog):
@@ -252,7 +252,7 @@ def test_a_file_is_made_from_the_values_that_the_page_showed(monkeypatch, caplog
     read = ("layer", "maps", "tour")
     monkeypatch.setattr(export_menu, "open_file", lambda *_: [state.value(name) for name in read])
     page = open_page(**MAPS, maps="9", tour="8")
-    choose(page, "export-maps", True)
+    page.choose("export-maps", True)
     with ThreadPoolExecutor() as threads:
         shown = threads.submit(given[FORMATS["png"].label]).result()
     assert shown == [LAYER.name, 9, 8]
@@ -317,12 +317,12 @@ def test_files_name_the_path_of_a_view_that_only_this_machine_serves(url, link, 
 
 
 def test_the_menu_offers_slides_for_images_and_pages_alone(monkeypatch):
-    page = choose(open_page(**MAPS, maps="4"), "export-maps", True)
+    page = open_page(**MAPS, maps="4").choose("export-maps", True)
     offered = []
     monkeypatch.setattr(
         export_menu.st, "download_button", lambda *values, **_: offered.append(values)
     )
-    choose(page, "export-maps-shape", "16:9")
+    page.choose("export-maps-shape", "16:9")
     names = [file_name for _, _, file_name, _ in offered]
     ends = ["16-9.png", "16-9.pdf", "16-9.svg", "conv1.npz", "conv1.csv", "conv1.py"]
     assert all(name.endswith(end) for name, end in zip(names, ends, strict=True)), names

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.downloads.test_file_kinds import zipped
-from tests.support.pages import choose, network_of, open_page, run, texts
+from tests.support.pages import network_of, open_page
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.own_networks.own_network import open_network
@@ -48,19 +48,18 @@ def listed(page, key):
 def test_own_networks_are_listed_by_name_and_shown(folder):
     page = open_page(**MAPS)
     assert listed(page, "network") == ["ImageNet", "Untrained", "birds", "fish", "text", "saved"]
-    choose(page, "network", "birds")
+    page.choose("network", "birds")
     assert page.query_params["network"] == "birds"
-    assert "block1_conv1 · birds, BGR − mean · Cat" in texts(page)
-    assert "birds: weights in Keras' older HDF5 layout; VGG19 found by" in texts(page)
-    assert not page.exception
+    assert "block1_conv1 · birds, BGR − mean · Cat" in page.texts
+    assert "birds: weights in Keras' older HDF5 layout; VGG19 found by" in page.texts
 
 
 def test_the_preprocessing_is_chosen_where_the_file_records_none(folder):
     page = open_page(**MAPS, network="birds")
-    choose(page, "preprocessing", "rgb")
+    page.choose("preprocessing", "rgb")
     assert page.query_params["preprocessing"] == "rgb"
-    assert "block1_conv1 · birds, RGB / 255 · Cat" in texts(page)
-    assert "preprocessing" not in choose(page, "network", "imagenet").query_params
+    assert "block1_conv1 · birds, RGB / 255 · Cat" in page.texts
+    assert "preprocessing" not in page.choose("network", "imagenet").query_params
     assert not [box for box in page.selectbox if box.key == "preprocessing"]
 
 
@@ -75,7 +74,7 @@ def test_any_two_networks_are_compared(folder):
     page = open_page(**MAPS, network="birds", compare="network")
     assert listed(page, "other_network") == ["ImageNet", "Untrained", "fish", "text", "saved"]
     assert page.selectbox(key="other_network").value == "imagenet"
-    choose(page, "other_network", "fish")
+    page.choose("other_network", "fish")
     subheaders = [part.value for part in page.subheader]
     assert subheaders[:2] == ["birds, BGR − mean", "fish, BGR − mean"]
     assert page.query_params["other_network"] == "fish"
@@ -94,28 +93,27 @@ def test_nothing_takes_the_place_of_a_network_that_cannot_be_shown(folder, name,
     page = open_page(view=view, network=name)
     said = [element.value for element in [*page.text, *page.warning]]
     assert sentence in " ".join(said).replace("**", "")
-    assert "ImageNet ·" not in texts(page)
-    assert "untrained ·" not in texts(page)
-    assert not page.exception
+    assert "ImageNet ·" not in page.texts
+    assert "untrained ·" not in page.texts
 
 
 def test_a_mended_file_is_read_again(folder):
     page = open_page(**MAPS, network="text")
     write_hollow_weights(folder / "text.keras")
     page.button(key="retry-own").click().run()
-    assert "block1_conv1 · text, BGR − mean" in texts(page)
+    assert "block1_conv1 · text, BGR − mean" in page.texts
 
 
 def test_filters_show_what_fine_tuning_changed(folder):
     page = open_page(view="filters", network="birds", layer="block2_conv1")
     assert "What fine-tuning changed" in [part.value for part in page.subheader]
-    assert "Most changed filters of block2_conv1" in texts(page)
-    assert "32 of 128 filters, most changed first" in texts(page)
-    assert "Unchanged" not in texts(page)
+    assert "Most changed filters of block2_conv1" in page.texts
+    assert "32 of 128 filters, most changed first" in page.texts
+    assert "Unchanged" not in page.texts
     with network_of(open_network(folder / "fish.h5")):
         page = open_page(view="filters", network="birds", layer="block2_conv1")
-    assert "Unchanged, as in frozen layers: block1_conv1, " in texts(page)
-    assert "Most changed filters" not in texts(page)
+    assert "Unchanged, as in frozen layers: block1_conv1, " in page.texts
+    assert "Most changed filters" not in page.texts
 
 
 def test_changes_are_those_of_each_filter():
@@ -138,7 +136,7 @@ def allowed(monkeypatch):
 def drop(page, content, name="mine.h5"):
     uploader = page.sidebar.file_uploader[-1]
     uploader.upload(name, content)
-    return run(page)
+    return page.run()
 
 
 def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
@@ -146,26 +144,26 @@ def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
     page, other = open_page(**MAPS), open_page(**MAPS)
     drop(page, content, "birds.h5")  # a name of the host's
     assert page.query_params["network"] == "birds 2"
-    assert "block1_conv1 · birds 2, BGR − mean" in texts(page)
+    assert "block1_conv1 · birds 2, BGR − mean" in page.texts
     assert "birds 2" in listed(page, "network")
-    assert "birds 2" not in listed(run(other), "network")
+    assert "birds 2" not in listed(other.run(), "network")
     stranger = open_page(**MAPS, network="birds 2")  # or the viewer after a reload
     said = stranger.warning[0].value.replace("**", "")
     assert "no network named birds 2" in said
     assert "If it was yours, add its file again" in said
     page.button(key="remove-network-birds 2").click()
-    run(page)
+    page.run()
     assert "birds 2" not in listed(page, "network")
     assert "network" not in page.query_params
 
 
 def test_a_script_needs_the_file_of_a_network(folder, allowed):
-    page = choose(open_page(**MAPS, network="fish"), "export-maps", True)
+    page = open_page(**MAPS, network="fish").choose("export-maps", True)
     assert "export-maps-py" in [button.key for button in page.get("download_button")]
-    assert "No Keras script" not in texts(page)
-    page = choose(drop(open_page(**MAPS), (folder / "fish.h5").read_bytes()), "export-maps", True)
+    assert "No Keras script" not in page.texts
+    page = drop(open_page(**MAPS), (folder / "fish.h5").read_bytes()).choose("export-maps", True)
     assert "export-maps-py" not in [button.key for button in page.get("download_button")]
-    assert "No Keras script: it would read the network from a file" in texts(page)
+    assert "No Keras script: it would read the network from a file" in page.texts
 
 
 def test_a_dropped_file_that_does_not_fit_is_refused_with_the_reason(folder, allowed, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.image_files import encode
-from tests.support.pages import choose, link_of, open_page, payloads, press, run, texts, upload
+from tests.support.pages import open_page
 from tests.support.photographs import decode
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import FITS, PictureOptions
@@ -31,7 +31,7 @@ def upload_together(page, files):
     (uploader,) = (one for one in page.file_uploader if one.key.startswith("own-upload-several-"))
     for name, data in files:
         uploader.upload(name, data, "image/png")
-    return run(page)
+    return page.run()
 
 
 class File:
@@ -61,13 +61,13 @@ def test_added_pictures_are_searched_for_top_patches_until_removed():
     page = upload_together(open_page(**TOP_PATCHES), files)
     (error,) = page.error
     assert error.value.replace("\\", "") == "Could not read as a picture: “bad <b>.png”."
-    assert "top patches from 4 images, 2 of them yours (not" in texts(page)
+    assert "top patches from 4 images, 2 of them yours (not" in page.texts
     caption = page.sidebar.caption[-1].value
     assert caption.startswith("2 pictures are yours. Other viewers cannot see them, and links do")
     assert caption.endswith("A reload keeps them, up to 2 hours after your last action.")
-    assert "top patches from this page's 2 images (not" in texts(open_page(**TOP_PATCHES))
-    press(page, "own-several-remove")
-    assert "top patches from this page's 2 images (not" in texts(page)
+    assert "top patches from this page's 2 images (not" in open_page(**TOP_PATCHES).texts
+    page.press("own-several-remove")
+    assert "top patches from this page's 2 images (not" in page.texts
     assert not page.error
     upload_together(page, files[:1])
     caption = page.sidebar.caption[-1].value
@@ -162,28 +162,28 @@ def test_a_single_upload_takes_the_place_of_the_oldest_where_there_is_no_room(se
 
 def test_an_own_picture_keeps_its_number_whatever_is_uploaded_later():
     page = open_page(view="maps", maps="4", picture="own")
-    upload(page, plain(3))
-    assert link_of(page) == "view=maps&picture=own&own=1&maps=4"
-    first = payloads(page)["maps-mosaic"]
-    upload(page, plain(4))
-    assert "own=2" in link_of(page)
-    assert payloads(page)["maps-mosaic"] != first
+    page.upload(plain(3))
+    assert page.link == "view=maps&picture=own&own=1&maps=4"
+    first = page.payloads["maps-mosaic"]
+    page.upload(plain(4))
+    assert "own=2" in page.link
+    assert page.payloads["maps-mosaic"] != first
     # As Back does it.
-    choose(page, "own", 1)
-    assert payloads(page)["maps-mosaic"] == first
-    choose(page, "picture", "coffee")
-    assert "own" not in link_of(page)
-    choose(page, "picture", "own")
-    assert payloads(page)["maps-mosaic"] == first
+    page.choose("own", 1)
+    assert page.payloads["maps-mosaic"] == first
+    page.choose("picture", "coffee")
+    assert "own" not in page.link
+    page.choose("picture", "own")
+    assert page.payloads["maps-mosaic"] == first
 
 
 def test_a_link_to_a_sample_does_not_make_the_page_forget_the_own_picture():
-    page = upload(open_page(view="maps", maps="4", picture="own"), plain(3))
+    page = open_page(view="maps", maps="4", picture="own").upload(plain(3))
     page.query_params.clear()
     page.query_params["picture"] = "coffee"
-    run(page)
-    assert link_of(page) == "picture=coffee"
-    assert "own=1" in link_of(choose(page, "picture", "own"))
+    page.run()
+    assert page.link == "picture=coffee"
+    assert "own=1" in page.choose("picture", "own").link
 
 
 def test_names_are_printable_and_short():

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.support import hostile
 from tests.support.image_files import encode, noise, photo
-from tests.support.pages import choose, held_bytes, open_page, texts, upload
+from tests.support.pages import open_page
 from tests.support.truth import MAPS
 from vgg_viz.downloads.fetching import FileUnavailable
 from vgg_viz.ui.widgets import picture_files
@@ -21,44 +21,43 @@ def deep_gray() -> bytes:
 
 def test_a_broken_upload_keeps_the_last_picture():
     page = open_page(view="Feature maps", picture="Your own")
-    assert "Cat (stretched)" in texts(page)
-    upload(page, photo("red"))
-    assert "Your picture (stretched)" in texts(page)
-    upload(page, photo("blue")[:80])
+    assert "Cat (stretched)" in page.texts
+    page.upload(photo("red"))
+    assert "Your picture (stretched)" in page.texts
+    page.upload(photo("blue")[:80])
     assert len(page.error) == 1
     assert "Upload it again" in page.error[0].value
-    assert "Your picture (stretched)" in texts(page)
+    assert "Your picture (stretched)" in page.texts
 
 
 def test_contrast_stretching_can_be_turned_off():
     page = open_page(view="Feature maps", picture="Your own")
-    upload(page, photo("red"), "red.png")
+    page.upload(photo("red"), "red.png")
     assert not [toggle for toggle in page.toggle if toggle.label == "As stored"]
-    upload(page, deep_gray(), "deep.tif")
+    page.upload(deep_gray(), "deep.tif")
     stretched = "values from 1,000 to 1,400 stretched to black and white"
-    assert f"Your picture (stretched, {stretched})" in texts(page)
+    assert f"Your picture (stretched, {stretched})" in page.texts
     assert stretched in page.sidebar.caption[-1].value.replace("\\", "")
-    choose(page, "fit", "crop")
-    choose(page, "stored", True)
+    page.choose("fit", "crop")
+    page.choose("stored", True)
     stored = "values from 0 to 65,535 as black and white"
-    assert f"Your picture (cropped, {stored})" in texts(page)
-    assert stretched not in texts(page)
+    assert f"Your picture (cropped, {stored})" in page.texts
+    assert stretched not in page.texts
 
 
 def test_the_switch_appears_if_only_the_other_picture_is_stretched():
     page = open_page(view="Feature maps", maps="4", compare="Another picture", other="Your own")
-    upload(page, deep_gray(), "deep.tif")
+    page.upload(deep_gray(), "deep.tif")
     assert [toggle.label for toggle in page.toggle] == ["As stored"]
-    choose(page, "stored", True)
-    assert "values from 0 to 65,535 as black and white" in texts(page)
+    page.choose("stored", True)
+    assert "values from 0 to 65,535 as black and white" in page.texts
 
 
 def test_a_photo_from_the_camera_is_shown():
     page = open_page(view="Feature maps", picture="Your own")
-    choose(page, "own_from", "camera")
+    page.choose("own_from", "camera")
     page.camera_input(key="camera").upload("photo.jpg", photo("green", "JPEG"), "image/jpeg").run()
-    assert not page.exception
-    assert "Your photo (stretched)" in texts(page)
+    assert "Your photo (stretched)" in page.texts
 
 
 def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
@@ -72,16 +71,16 @@ def test_a_failed_download_is_tried_once_for_each_choice(monkeypatch):
 
     monkeypatch.setattr(picture_files, "download", no_network)
     page = open_page(view="Feature maps", picture="Robin")
-    choose(page, "maps", 4)
+    page.choose("maps", 4)
     assert "no network" in page.error[0].value.replace("\\", "")
     assert page.main.warning[0].value == "**Could not get the robin.** Showing *Cat*."
-    assert "Cat (stretched)" in texts(page)
+    assert "Cat (stretched)" in page.texts
     assert len(tries) == 1
-    choose(page, "picture", "coffee")
-    choose(page, "picture", "robin")
+    page.choose("picture", "coffee")
+    page.choose("picture", "robin")
     assert len(tries) == 2
-    assert "Coffee (stretched)" in texts(page)
-    assert not choose(page, "picture", "coffee").main.warning
+    assert "Coffee (stretched)" in page.texts
+    assert not page.choose("picture", "coffee").main.warning
 
 
 def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):
@@ -97,14 +96,14 @@ def test_a_download_that_is_no_picture_is_removed(monkeypatch, tmp_path):
     monkeypatch.setattr(picture_files, "download", fetch)
     page = open_page(view="Feature maps", picture="Robin")
     assert "Choose " in page.error[0].value
-    assert "Cat (stretched)" in texts(page)
-    choose(page, "maps", 4)
+    assert "Cat (stretched)" in page.texts
+    page.choose("maps", 4)
     assert page.error
     assert len(came) == 1
-    choose(page, "picture", "coffee")
-    choose(page, "picture", "robin")
+    page.choose("picture", "coffee")
+    page.choose("picture", "robin")
     assert not page.error
-    assert "Robin (stretched)" in texts(page)
+    assert "Robin (stretched)" in page.texts
 
 
 def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
@@ -118,7 +117,7 @@ def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
     for file_name, file in named:
         if set(file_name) & {"\ud800", "\0"}:
             continue  # no UTF-8, or refused by Streamlit before any script runs
-        upload(page, file.data, file_name or "file")
+        page.upload(file.data, file_name or "file")
         assert len(page.error) <= 1, file.name
         if file.outcome == "image":
             assert not page.error, file.name
@@ -132,8 +131,8 @@ def test_hostile_uploads_end_in_a_picture_or_one_sentence_on_the_page():
 
 def test_a_session_keeps_neither_feature_maps_nor_the_file():
     page = open_page(**MAPS, picture="Your own", channel="5", row="7", column="9")
-    upload(page, encode(noise(900, 900), "PNG"))  # 2.4 MB
-    assert "Your picture" in texts(page)
-    assert "Strongest contributors" in texts(page)
+    page.upload(encode(noise(900, 900), "PNG"))  # 2.4 MB
+    assert "Your picture" in page.texts
+    assert "Strongest contributors" in page.texts
     # The layer before has 6.4 MB of maps; the picture's pixels and its PNG are 0.3 MB.
-    assert held_bytes(page) < 1_000_000
+    assert page.held_bytes() < 1_000_000
