@@ -11,6 +11,7 @@
 - `errors`: message for unexpected errors
 - `client_messages`: bounds and order of what a browser may send
 - `sent_values`: check of the values that a browser sends for widgets
+- `message_bursts`: sending of messages to a browser, those of a run together
 - `connections`: bounds of the server's connections
 - `uploaded_files`: bounds of the files that Streamlit holds
 - `server_log`: bounds of the server's log

@@ -14,6 +14,7 @@ from vgg_viz.ui.page import (
     client_messages,
     connections,
     errors,
+    message_bursts,
     sent_values,
     server_log,
     uploaded_files,
@@ -23,7 +24,15 @@ from vgg_viz.ui.page import (
 # long behind each computing thread.
 SWITCH_SECONDS = 0.0005
 
-PARTS = (errors, client_messages, sent_values, connections, server_log, uploaded_files)
+PARTS = (
+    errors,
+    client_messages,
+    message_bursts,
+    sent_values,
+    connections,
+    server_log,
+    uploaded_files,
+)
 
 _populate_theme = app_session._populate_theme_msg
 
