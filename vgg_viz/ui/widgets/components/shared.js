@@ -28,8 +28,10 @@ export function figure(value) {
 export function keepInView(element, content) {
   const arriving = new ResizeObserver(() => element.scrollIntoView());
   arriving.observe(content);
+  const acts = new AbortController(); // any act ends all, which would keep the element in memory
+  acts.signal.addEventListener("abort", () => arriving.disconnect());
   for (const act of ["wheel", "pointerdown", "keydown", "popstate"])
-    window.addEventListener(act, () => arriving.disconnect(), { once: true, capture: true });
+    window.addEventListener(act, () => acts.abort(), { capture: true, signal: acts.signal });
 }
 
 // The background where the browser darkens light pages by itself, which leaves drawings as they are;
