@@ -41,21 +41,21 @@ CASES = {
         "float32",
         "rgb",
         "in the layer features, by the names of its layers",
-        ["global_average_pooling", "batch_normalization", "dense"],
+        ["GlobalAveragePooling2D", "BatchNormalization", "Dense"],
     ),
     "functional": (
         functional,
         "float32",
         "caffe",
         "in the layer {}, by the names of its layers",
-        ["flatten", "dense", "batch_normalization", "dense"],
+        ["Flatten", "Dense", "BatchNormalization", "Dense"],
     ),
     "extended": (
         extended,
         "float32",
         None,
         "by the names of its layers",
-        ["global_max_pooling", "flatten", "dense", "activation", "dense"],
+        ["GlobalMaxPooling2D", "Flatten", "Dense", "Activation", "Dense"],
     ),
     **{
         precision: (
@@ -63,7 +63,7 @@ CASES = {
             precision,
             None,
             "by the shapes of its kernels in the model's order",
-            ["global_average_pooling", "dense"],
+            ["GlobalAveragePooling2D", "Dense"],
         )
         for precision in ("mixed_float16", "float16", "bfloat16", "float64")
     },
@@ -147,7 +147,7 @@ def test_the_answer_is_that_of_predict(saved, file):
     assert [layer.kind for layer in network.head.layers] == saved.kinds
     assert (network.head.classes, network.head.obstacle) == (saved.classes, "")
     pixels = noise(saved.architecture.input_side)
-    logits = saved.kinds[-2:] == ["activation", "dense"]
+    logits = saved.kinds[-2:] == ["Activation", "Dense"]
     answer = answer_of(network, saved.architecture, pixels, ends_with_logits=logits)
     inputs = pixels if saved.preprocessing else PREPROCESSINGS["caffe"].apply(pixels)
     expected = saved.model.predict(inputs[None].astype(np.float32), verbose=0)[0]
@@ -306,8 +306,8 @@ def test_the_last_activation_or_the_loss_tells_the_output(small, tmp_path, last,
     model.save(path)
     head = open_network(path).head
     assert (head.output, head.obstacle) == (output, "")
-    assert [layer.activation for layer in head.layers if layer.kind == "dense"] == ["linear"]
-    assert [layer.kind for layer in head.layers] == ["flatten", "dense"]
+    assert [layer.activation for layer in head.layers if layer.kind == "Dense"] == ["linear"]
+    assert [layer.kind for layer in head.layers] == ["Flatten", "Dense"]
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def head_places(head: Head) -> dict[str, object]:
     if head.start == VGG19.pools[-1].name:
         layers.append(("MaxPooling2D", {}, []))
     for layer in head.layers:
-        layers.append((*layer.keras_layer, [array.path for array in layer.arrays]))
+        layers.append((layer.kind, dict(layer.settings), [array.path for array in layer.arrays]))
     return {"head": layers, "output": head.output}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,14 +16,6 @@ from vgg_viz.model.own_networks.saved_file import SavedLayer, StoredArray
 if TYPE_CHECKING:
     import keras
 
-HeadKind = Literal[
-    "flatten",
-    "global_average_pooling",
-    "global_max_pooling",
-    "dense",
-    "batch_normalization",
-    "activation",
-]
 Activation = Literal["linear", "relu", "softmax", "sigmoid"]
 Output = Literal["softmax", "sigmoid"]
 
@@ -32,27 +24,17 @@ Output = Literal["softmax", "sigmoid"]
 class HeadLayer:
     """A layer of a head; dropout and other layers without effect on predictions are left out."""
 
-    kind: HeadKind
+    kind: str  # Keras' class
     name: str
-    activation: Activation = "linear"  # of dense and activation layers
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of Keras' class
     # Dense: kernel and, if it has one, bias. Batch normalization: gamma, beta, mean and variance,
     # without those that it lacks.
     arrays: tuple[StoredArray, ...] = ()
-    epsilon: float = 0.0  # of batch normalization
-    has_scale: bool = True  # gamma
-    has_offset: bool = True  # beta; of dense layers, the bias
 
     @property
-    def keras_layer(self) -> tuple[str, dict[str, object]]:
-        """Keras' class of the layer, and its settings."""
-        settings: dict[str, object] = {}
-        if self.kind in ("dense", "activation"):
-            settings["activation"] = self.activation
-        if self.kind == "dense":
-            settings |= {"units": self.arrays[0].shape[1], "use_bias": self.has_offset}
-        if self.kind == "batch_normalization":
-            settings = {"epsilon": self.epsilon, "center": self.has_offset, "scale": self.has_scale}
-        return _KERAS_CLASSES[self.kind], settings
+    def activation(self) -> Activation:
+        """Activation function, which only dense and activation layers have."""
+        return self.settings.get("activation", "linear")
 
 
 @dataclass(frozen=True)
@@ -91,11 +73,6 @@ WITHOUT_EFFECT = (
     "ActivityRegularization",
     "Identity",
 )
-_SHAPING: Mapping[str, HeadKind] = {
-    "Flatten": "flatten",
-    "GlobalAveragePooling2D": "global_average_pooling",
-    "GlobalMaxPooling2D": "global_max_pooling",
-}
 _ACTIVATIONS: tuple[Activation, ...] = ("linear", "relu", "softmax", "sigmoid")
 MOST_PARAMETERS = 2**28  # 1 GB, twice those of VGG19's own head
 
@@ -186,51 +163,42 @@ def build_head(head: Head, read: Callable[[StoredArray], np.ndarray]) -> keras.M
     with keras_lock:
         model = keras.Sequential([keras.Input(shape, batch_size=1, name=head.start)], name="head")
         for layer in head.layers:
-            kind, settings = layer.keras_layer
             # The kernels are overwritten: zeros avoid drawing random numbers.
-            zeros = {"kernel_initializer": "zeros"} if kind == "Dense" else {}
-            model.add(getattr(keras.layers, kind)(**settings, **zeros))
+            zeros = {"kernel_initializer": "zeros"} if layer.kind == "Dense" else {}
+            model.add(getattr(keras.layers, layer.kind)(**layer.settings, **zeros))
             if layer.arrays:
                 model.layers[-1].set_weights([read(array) for array in layer.arrays])
     return model
 
-
-_KERAS_CLASSES: Mapping[HeadKind, str] = {
-    **{kind: name for name, kind in _SHAPING.items()},
-    "activation": "Activation",
-    "dense": "Dense",
-    "batch_normalization": "BatchNormalization",
-}
 
 _Read = tuple[HeadLayer, tuple[int, ...]]  # a layer, and the shape of its output
 
 
 def _with_output(head: Head, shape: tuple[int, ...], loss: str) -> Head:
     """Separate the last activation from the logits."""
-    if not any(layer.kind == "dense" for layer in head.layers) or len(shape) > 1:
+    if not any(layer.kind == "Dense" for layer in head.layers) or len(shape) > 1:
         return Head(obstacle="the model's end: it has no dense layer that computes classes")
     if head.parameters > MOST_PARAMETERS:
         return Head(obstacle=f"a head of {head.parameters:,} parameters")
-    *before, last = head.layers
+    *layers, last = head.layers
     # A linear last layer computes logits, of which the loss takes softmax or sigmoid.
-    linear: Output = "sigmoid" if "binary" in loss.lower() or shape[0] == 1 else "softmax"
-    output = linear if last.activation == "linear" else last.activation
+    usual: Output = "sigmoid" if "binary" in loss.lower() or shape[0] == 1 else "softmax"
+    output = usual if last.activation == "linear" else last.activation
     if output == "relu":
         return Head(obstacle=f"the last layer {last.name}, whose activation is relu")
-    ending = () if last.kind == "activation" else (replace(last, activation="linear"),)
-    return replace(head, layers=(*before, *ending), output=output)
+    if last.kind == "Dense":
+        last = replace(last, settings={**last.settings, "activation": "linear"})
+    layers += [last] * (last.kind != "Activation")
+    return replace(head, layers=tuple(layers), output=output)
 
 
 def _shaping(
     layer: ConfiguredLayer, _: Mapping[str, SavedLayer], shape: tuple[int, ...]
 ) -> _Read | None:
-    if has_channels_first(layer):
+    is_flatten = layer.kind == "Flatten"
+    if has_channels_first(layer) or not (is_flatten or len(shape) == 3):
         return None
-    kind = _SHAPING[layer.kind]
-    if kind != "flatten" and len(shape) != 3:
-        return None
-    units = int(np.prod(shape)) if kind == "flatten" else shape[-1]
-    return HeadLayer(kind, layer.name), (units,)
+    return HeadLayer(layer.kind, layer.name), (int(np.prod(shape)) if is_flatten else shape[-1],)
 
 
 def _activation(
@@ -241,7 +209,7 @@ def _activation(
     name = layer.kind.lower() if layer.kind != "Activation" else activation_of(layer)
     if name not in _ACTIVATIONS:
         return None
-    return HeadLayer("activation", layer.name, name), shape
+    return HeadLayer("Activation", layer.name, {"activation": name}), shape
 
 
 def _dense(
@@ -254,29 +222,22 @@ def _dense(
     inputs, units = arrays[0].shape
     if inputs != shape[-1] or [array.shape for array in arrays[1:]] != [(units,)] * has_bias:
         return None
-    found = HeadLayer("dense", layer.name, activation, arrays, has_offset=has_bias)
-    return found, (*shape[:-1], units)
+    settings = {"activation": activation, "units": units, "use_bias": has_bias}
+    return HeadLayer("Dense", layer.name, settings, arrays), (*shape[:-1], units)
 
 
 def _batch_normalization(
     layer: ConfiguredLayer, saved: Mapping[str, SavedLayer], shape: tuple[int, ...]
 ) -> _Read | None:
-    settings, arrays = layer.settings, _arrays(layer, saved)
-    axis = settings.get("axis", -1)
-    has_scale, has_offset = settings.get("scale", True), settings.get("center", True)
+    arrays, axis = _arrays(layer, saved), layer.settings.get("axis", -1)
+    center, scale = (bool(layer.settings.get(name, True)) for name in ("center", "scale"))
     if (axis[0] if isinstance(axis, list) else axis) not in (-1, len(shape)):
         return None
-    if [array.shape for array in arrays] != [shape[-1:]] * (2 + bool(has_scale) + bool(has_offset)):
+    if [array.shape for array in arrays] != [shape[-1:]] * (2 + center + scale):
         return None
-    found = HeadLayer(
-        "batch_normalization",
-        layer.name,
-        arrays=arrays,
-        epsilon=float(settings.get("epsilon", 1e-3)),
-        has_scale=bool(has_scale),
-        has_offset=bool(has_offset),
-    )
-    return found, shape
+    epsilon = float(layer.settings.get("epsilon", 1e-3))
+    settings = {"epsilon": epsilon, "center": center, "scale": scale}
+    return HeadLayer(layer.kind, layer.name, settings, arrays), shape
 
 
 def activation_of(layer: ConfiguredLayer) -> Any:
@@ -291,7 +252,7 @@ def _arrays(layer: ConfiguredLayer, saved: Mapping[str, SavedLayer]) -> tuple[St
 
 
 _READERS = {
-    **dict.fromkeys(_SHAPING, _shaping),
+    **dict.fromkeys(("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"), _shaping),
     **dict.fromkeys(("Activation", "ReLU", "Softmax"), _activation),
     "Dense": _dense,
     "BatchNormalization": _batch_normalization,

@@ -18,6 +18,7 @@ from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.model.architecture import VGG19, format_shape
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
+from vgg_viz.model.own_networks.configuration import snake_case
 from vgg_viz.model.own_networks.head import Head
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
@@ -397,7 +398,8 @@ def show_own_head(head: Head) -> None:
     """Show a table of an own head's layers: parameters and activation functions."""
     rows = []
     for layer in head.layers:
-        name, kind = text_blocks.escape(layer.name), layer.kind.replace("_", " ")
+        name = text_blocks.escape(layer.name)
+        kind = snake_case(layer.kind).removesuffix("2d").replace("_", " ")
         parameters = sum(prod(array.shape) for array in layer.arrays)
         rows.append([name, kind, f"{parameters:,}", layer.activation])
     st.markdown(text_blocks.table(["Layer", "Kind", "Parameters", "Activation"], rows, "llrl"))
