@@ -31,7 +31,7 @@ def attribution(
     layers, to_start = layers_between(model, back_to, layer), submodel(model, "input", back_to)
 
     def read(pixels):
-        return to_start(preprocess(pixels, preprocessing))
+        return to_start(preprocess(pixels[None], preprocessing))
 
     channel, row, column = position
     index = (0, row - 1, column - 1, channel - 1)

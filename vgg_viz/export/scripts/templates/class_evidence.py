@@ -30,7 +30,7 @@ def evidence(images, weights, image, preprocessing, method, classes):
     model = network(weights, top=not own)
     to_maps = submodel(model, "input", "block5_conv4")
     to_logits = own_head(weights) if own else submodel(model, "block5_conv4", "predictions")
-    maps = tf.constant(to_maps.predict_on_batch(preprocess(images[image], preprocessing)))
+    maps = tf.constant(to_maps.predict_on_batch(preprocess(images[image][None], preprocessing)))
     if method == "ablation":
         found = ablation(to_logits, maps)[np.array(classes)]
     else:

@@ -17,7 +17,7 @@ ARRAYS = {
 def feature_maps(images, weights, image, preprocessing, layer, maps, ablated_in="", ablated=()):
     """Compute a layer's maps after ReLU, (maps, height, width)."""
     model, start = network(weights), "input"
-    output = preprocess(images[image], preprocessing)
+    output = preprocess(images[image][None], preprocessing)
     if ablated_in:
         output = np.array(submodel(model, start, ablated_in).predict_on_batch(output))
         output[..., np.array(ablated) - 1] = 0

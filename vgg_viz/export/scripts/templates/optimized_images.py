@@ -77,7 +77,7 @@ def value_function(model, layer, side, preprocessing):
 
     def values(images, channels):
         images = tf.pad(images - MEAN_COLOR, [(0, 0), margins, margins, (0, 0)]) + MEAN_COLOR
-        x = to_input(images, preprocessing)
+        x = preprocess(images, preprocessing)
         output = before_relu(layers, x, padding="VALID" if whole else "SAME")
         middle = output.shape[1] // 2
         return tf.gather(output[:, middle, middle], channels - 1, axis=1, batch_dims=1)

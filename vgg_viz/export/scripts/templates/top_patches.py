@@ -27,7 +27,7 @@ def top_patches(images, weights, searched, layer, channels, each, preprocessing=
     """
     model = network(weights)
     to_layer = submodel(model, "input", layer)
-    inputs = {one: preprocess(images[one], preprocessing) for one in searched}
+    inputs = {one: preprocess(images[one][None], preprocessing) for one in searched}
     maps = {one: to_layer.predict_on_batch(x)[0] for one, x in inputs.items()}
     layers, rows = layers_between(model, "input", layer), to_layer.output.shape[1]
     fields = [receptive_field(layers, row) for row in range(rows)]

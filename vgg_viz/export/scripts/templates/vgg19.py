@@ -39,7 +39,7 @@ def network(weights, top=False):
     model = keras.applications.VGG19(
         weights="imagenet" if weights == "imagenet" else None,
         include_top=top,
-        input_shape=(224, 224, 3),
+        input_tensor=keras.Input((224, 224, 3), name="input"),
         classifier_activation=None,
     )
     if weights == "untrained":
@@ -70,9 +70,8 @@ def read_arrays(file, layers):
 
 def as_float32(numbers):
     """Convert numbers to float32, also bfloat16, which h5py reads as two bytes."""
-    if numbers.dtype == "V2":
-        return (numbers.view("uint16").astype("uint32") << 16).view("float32")
-    return numbers.astype("float32")
+    bfloat16 = tf.bfloat16.as_numpy_dtype
+    return (numbers.view(bfloat16) if numbers.dtype == "V2" else numbers).astype("float32")
 
 
 def random_kernel(index, shape):
@@ -88,14 +87,13 @@ def random_kernel(index, shape):
 
 def layers_between(model, start, end):
     """Return the layers after one layer, or after the "input", up to another."""
-    names = ["input", *(layer.name for layer in model.layers[1:])]
+    names = [layer.name for layer in model.layers]
     return model.layers[names.index(start) + 1 : names.index(end) + 1]
 
 
 def submodel(model, start, end):
     """Cut the part of a network from one layer's output, or from the "input", to another's."""
-    outputs = {"input": model.input} | {layer.name: layer.output for layer in model.layers}
-    return keras.Model(outputs[start], outputs[end])
+    return keras.Model(model.get_layer(start).output, model.get_layer(end).output)
 
 
 def before_relu(layers, x, relu=tf.nn.relu, padding="SAME"):
@@ -142,13 +140,9 @@ def named_files(*endings):
     return [path for path in paths if path.suffix.lower() in endings and path.is_file()]
 
 
-def preprocess(pixels, preprocessing="caffe"):
+def preprocess(images, preprocessing="caffe"):
     """Preprocess: "caffe" (BGR minus mean, as VGG19), "rgb" (0 to 1) or "signed" (-1 to 1)."""
-    return to_input(tf.constant(pixels[None], tf.float32), preprocessing)
-
-
-def to_input(x, preprocessing):
-    """Preprocess a batch of images."""
+    x = tf.cast(images, tf.float32)
     if preprocessing == "caffe":
         return keras.applications.vgg19.preprocess_input(x)
     return x / 255 if preprocessing == "rgb" else x / 127.5 - 1
