@@ -74,8 +74,8 @@ CORE_FILES = {
     "export/tables.py": "no file: entries of a zip archive in memory",
     "image_io/decoding.py": "bytes in memory",
     "image_io/tiff.py": "Linux' list of the libraries in use",
-    "export/scripts/script_writer.py": "the scripts' templates",
-    "export/scripts/templates/vgg19.py": "in exported scripts, which run on the viewer's machine",
+    "export/scripts.py": "the scripts' templates",
+    "export/templates/vgg19.py": "in exported scripts, which run on the viewer's machine",
 }
 FILE_CALLS = {"open", "Path", "File", "fromfile", "imread", "glob", "iterdir", "mkdtemp"}
 FILE_CALLS |= {f"{verb}_{kind}" for verb in ("read", "write") for kind in ("text", "bytes")}

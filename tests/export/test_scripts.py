@@ -22,8 +22,7 @@ from tests.support.own_models import nested_in_sequential, randomize_head, save
 from tests.support.thin import RandomWeights, outcome
 from tests.support.weights_files import write_keras_weights
 from vgg_viz import __version__
-from vgg_viz.export.scripts import Run, script_weights, write_script
-from vgg_viz.export.scripts.script_writer import TEMPLATES
+from vgg_viz.export.scripts import TEMPLATES, Run, script_weights, write_script
 from vgg_viz.export.tables import arrays_npz
 from vgg_viz.interpretability.ablation import ablate, later_maps
 from vgg_viz.interpretability.attribution import attribution_pass
@@ -148,7 +147,7 @@ def test_attributions(tmp_path, biased_network, photograph, inputs, monkeypatch)
 def test_evidence_in_a_small_network(method, photograph):
     import keras
 
-    inputs = keras.Input((224, 224, 3))
+    inputs = keras.Input((224, 224, 3), name="input")
     maps = keras.layers.AveragePooling2D(16, name="block5_conv4")(inputs)
     hidden = keras.layers.Dense(8, "relu", name="hidden")(keras.layers.Flatten()(maps))
     model = keras.Model(inputs, keras.layers.Dense(1000, name="predictions")(hidden))

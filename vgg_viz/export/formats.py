@@ -34,7 +34,7 @@ SHAPES: Mapping[str, SheetShape] = by_name(
 class Run:
     """Inputs from which a script computes one array."""
 
-    template: str  # name of the script in `vgg_viz.export.scripts`
+    template: str  # name of the script in ``templates/``
     name: str  # name of the array
     # Keyword arguments of the template's function: text, numbers, images (RGB uint8 in the size of
     # the network's input), and sequences of numbers or images.
@@ -120,6 +120,6 @@ FORMATS: Mapping[str, ExportFormat] = by_name(
         "Keras script (Python)",
         "Computes the same arrays with Keras, NumPy and Matplotlib alone.",
         mime="text/x-python",
-        function="vgg_viz.export.scripts.script_writer:encode_script",
+        function="vgg_viz.export.scripts:encode_script",
     ),
 )

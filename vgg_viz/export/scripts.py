@@ -1,7 +1,8 @@
-"""Writer of the Keras scripts that compute exported arrays again.
+"""Export as a Python script that computes the exported arrays again, with Keras alone.
 
-A script is its template with other parameters, and with ``vgg19.py`` in place of its imports. Text
-from outside enters it only as a comment of printable letters, or as an ASCII string literal.
+``templates/`` has one script for each kind of array, which runs as it is. An exported script is its
+template with other parameters, and with ``vgg19.py`` in place of its imports. Text from outside
+enters it only as a comment of printable letters, or as an ASCII string literal.
 """
 
 import ast
@@ -18,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from vgg_viz import __version__
-from vgg_viz.export.formats import Export, Run
+from vgg_viz.export.formats import Export
+from vgg_viz.export.formats import Run as Run  # the views import it from here
 from vgg_viz.export.plain_text import plain
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.own_networks.head import Head
@@ -78,12 +80,13 @@ def write_script(runs: Sequence[Run], comments: Iterable[str] = ()) -> str:
         run.name: {name: _plain(value, images) for name, value in run.arguments.items()}
         for run in runs
     }
-    template = (TEMPLATES / f"{runs[0].template}.py").read_text("utf-8")
-    template = _with_value(_with_value(template, "IMAGES", images), "ARRAYS", arrays)
+    values = [value for run in runs for value in run.arguments.values()]
+    files = {one.name: one.places for one in values if isinstance(one, OwnFile)}
+    template = _with_values(f"{runs[0].template}.py", {"IMAGES": images, "ARRAYS": arrays})
     title, rest = template.split("from vgg19 import *\n\n")
     # Two empty lines, the first in a file, are before its first function.
     parameters, functions = rest.split("\n\n\n", 1)
-    _, usage, shared = _with_files(runs).split('"""', 2)
+    _, usage, shared = _with_values("vgg19.py", {"FILES": files}).split('"""', 2)
     shared_imports, shared_functions = shared.split("\n\n\n", 1)
     # The docstring comes first: a comment in the first two lines could set the file's encoding.
     docstring = title.rstrip('\n"') + usage[usage.index("\n") :] + '"""\n'
@@ -93,22 +96,15 @@ def write_script(runs: Sequence[Run], comments: Iterable[str] = ()) -> str:
     return "\n".join([docstring, *lines, *code])
 
 
-def _with_files(runs: Sequence[Run]) -> str:
-    """Return what all scripts share, with the places of own networks' arrays."""
-    shared = (TEMPLATES / "vgg19.py").read_text("utf-8")
-    values = [value for run in runs for value in run.arguments.values()]
-    files = {one.name: one.places for one in values if isinstance(one, OwnFile)}
-    return _with_value(shared, "FILES", files) if files else shared
-
-
-def _with_value(template: str, parameter: str, value: object) -> str:
-    """Replace the value of a template's parameter, if there is this parameter, by ASCII code."""
-    code = textwrap.indent(pformat(value, width=90, compact=True, sort_dicts=False), " " * 9)
-    code = code.encode("ascii", "backslashreplace").decode()
-    lines = template.split("\n")
-    for node in ast.parse(template).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == parameter:
-            lines[node.lineno - 1 : node.end_lineno] = [f"{parameter} = {code.lstrip()}"]
+def _with_values(template: str, values: Mapping[str, object]) -> str:
+    """Return a template's text with other values of its parameters, as ASCII code."""
+    text = (TEMPLATES / template).read_text("utf-8")
+    lines = text.split("\n")
+    for node in reversed(ast.parse(text).body):  # so that the lines before keep their numbers
+        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in values:
+            code = pformat(values[name], width=90, compact=True, sort_dicts=False)
+            code = textwrap.indent(code, " " * 9).encode("ascii", "backslashreplace").decode()
+            lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {code.lstrip()}"]
     return "\n".join(lines)
 
 
