@@ -25,31 +25,23 @@ class Abandoned(Exception):
 
 
 @dataclass(eq=False)
-class Request:
-    """A computation, when a page last asked for it, and the future of its end."""
+class Request(Run):
+    """A computation, as locks see it; it ends when no page has asked for its result lately."""
 
     compute: Callable[[Run], object]
-    renewed_at: float = 0.0
+    renewed_at: float = 0.0  # when a page last asked
     future: Future[None] = field(default_factory=Future)
+
+    started_at = math.inf  # behind all script runs
 
     @property
     def is_active(self) -> bool:
         """Whether a page has asked for the result lately, and Python is not exiting."""
         return monotonic() - self.renewed_at < ACTIVE_SECONDS and main_thread().is_alive()
 
-
-class BackgroundRun(Run):
-    """A computation in the background, as locks see it; it ends when its request is dropped."""
-
-    started_at = math.inf  # behind all script runs
-
-    def __init__(self, request: Request) -> None:
-        """Serve a request."""
-        self._request = request
-
     def end_if_superseded(self) -> None:
         """Raise `Abandoned` if no page has asked for the result lately."""
-        if not self._request.is_active:
+        if not self.is_active:
             raise Abandoned
 
     def show_waiting(self) -> None:
@@ -97,7 +89,7 @@ class BackgroundResults:
                 self._thread = None
                 return False
         try:
-            request.compute(BackgroundRun(request))
+            request.compute(request)
         except Abandoned:
             pass
         except Exception as error:
