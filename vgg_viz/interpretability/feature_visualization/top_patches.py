@@ -91,14 +91,8 @@ def complete_peaks(
     """
     if sum(int((each.values > 0).sum()) for each in peaks) >= MOST_PATCHES:
         return list(peaks)
-    missing = MOST_PATCHES - PEAKS_PER_IMAGE
     return [
-        find_peaks(map_of(index)[None], layer, MOST_PATCHES)
-        if each.values[0, -1] > 0
-        else Peaks(
-            np.pad(each.values, [(0, 0), (0, missing)]),
-            np.pad(each.positions, [(0, 0), (0, missing), (0, 0)]),
-        )
+        find_peaks(map_of(index)[None], layer, MOST_PATCHES) if each.values[0, -1] > 0 else each
         for index, each in enumerate(peaks)
     ]
 
@@ -110,24 +104,19 @@ def rank_patches(peaks: Sequence[Peaks], count: int = 1) -> list[list[TopPatch]]
     groups, stronger peaks come first, and equal peaks are in the order of their images. A channel
     that is inactive on all images has no patches.
     """
-    values = np.stack([each.values for each in peaks], axis=1)  # (channels, images, n)
-    image, nth = np.broadcast_arrays(*np.ogrid[: values.shape[1], : values.shape[2]])
-    group = np.where(values > 0, np.minimum(nth, PEAKS_PER_IMAGE), nth.size)
-    keys = [np.broadcast_to(key, values.shape) for key in (image, nth, -values, group)]
-    order = np.lexsort([key.reshape(len(values), -1) for key in keys])[:, :count]
-    channels = np.arange(len(values))[:, None]
-    images, nths = image.ravel()[order], nth.ravel()[order]
-    positions = np.stack([each.positions for each in peaks])[images, channels, nths]
-    found = values[channels, images, nths]
-    ranked = zip(images.tolist(), found.tolist(), positions.tolist(), strict=True)
-    return [
-        [
-            TopPatch(image, value, *position)
-            for image, value, position in zip(*of_channel, strict=True)
+    lists = [(each.values.tolist(), each.positions.tolist()) for each in peaks]
+    ranked = []
+    for channel in range(len(peaks[0].values)):
+        found = [
+            (min(nth, PEAKS_PER_IMAGE), -value, nth, image, *position)
+            for image, (values, positions) in enumerate(lists)
+            for nth, (value, position) in enumerate(
+                zip(values[channel], positions[channel], strict=True)
+            )
             if value > 0
         ]
-        for of_channel in ranked
-    ]
+        ranked.append([TopPatch(one[3], -one[1], *one[4:]) for one in sorted(found)[:count]])
+    return ranked
 
 
 def crop_patch(pixels: np.ndarray, layer: ConvLayer, row: int, column: int) -> np.ndarray:
