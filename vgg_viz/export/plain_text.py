@@ -112,16 +112,16 @@ def leftward(text: str) -> str:
     >>> leftward("3×3") == "\u20663×3\u2069"
     True
     """
-    return _FORMULA.sub(_isolated, text)
 
+    def isolated(found: re.Match[str]) -> str:
+        formula = found[0]
+        if found["kept"] or not _HAS_OPERATOR.search(formula):
+            return formula
+        if len(formula) <= LONGEST_UNBROKEN:
+            formula = formula.replace(" ", NO_BREAK)
+        return f"{ISOLATE}{formula}{END}"
 
-def _isolated(found: re.Match[str]) -> str:
-    text = found[0]
-    if found["kept"] or not _HAS_OPERATOR.search(text):
-        return text
-    if len(text) <= LONGEST_UNBROKEN:
-        text = text.replace(" ", NO_BREAK)
-    return f"{ISOLATE}{text}{END}"
+    return _FORMULA.sub(isolated, text)
 
 
 def wrap(text: str, length: Callable[[str], float], width: float) -> list[str]:

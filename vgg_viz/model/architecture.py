@@ -117,8 +117,7 @@ class Architecture:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """All layers, from input to last dense layer, in the order of Keras' ``model.layers``."""
-        convolutional = tuple(self._convolutional_layers())
-        return convolutional + tuple(self._dense_layers(convolutional[-1]))
+        return tuple(self._layers())
 
     @cached_property
     def spatial_layers(self) -> tuple[SpatialLayer, ...]:
@@ -176,8 +175,8 @@ class Architecture:
         """Return the layers of a block, numbered from 1: its conv layers, then its pool."""
         return tuple(layer for layer in self.spatial_layers if layer.block == number)
 
-    def _convolutional_layers(self) -> Iterator[Layer]:
-        """Yield the input layer, then the conv layers and the pool of each block.
+    def _layers(self) -> Iterator[Layer]:
+        """Yield the input layer, the conv layers and the pool of each block, and the dense layers.
 
         Receptive fields follow Araujo, Norris and Sim, "Computing Receptive Fields of
         Convolutional Neural Networks" (2019), https://distill.pub/2019/computing-receptive-fields.
@@ -205,14 +204,11 @@ class Architecture:
             stride *= POOL_SIDE
             shape, field = (side, side, channels), (receptive_field, stride, offset)
             yield SpatialLayer(index, name, "pool", block, shape, 0, None, None, *field)
-
-    def _dense_layers(self, last: Layer) -> Iterator[Layer]:
-        height, width, channels = last.output_shape
-        units = height * width * channels
-        yield Layer(last.index + 1, "flatten", "flatten", None, (units,), 0)
-        for index, (name, outputs) in enumerate(self.dense, start=last.index + 2):
+        units = side * side * channels
+        yield Layer(index + 1, "flatten", "flatten", None, (units,), 0)
+        for place, (name, outputs) in enumerate(self.dense, start=index + 2):
             parameters = units * outputs + outputs
-            yield DenseLayer(index, name, "dense", None, (outputs,), parameters, inputs=units)
+            yield DenseLayer(place, name, "dense", None, (outputs,), parameters, inputs=units)
             units = outputs
 
 

@@ -132,13 +132,9 @@ def names_in(group: Any, attribute: str) -> list[str]:
     """Read a list of names from an HDF5 attribute, or from its parts; see `has_names`."""
     if not has_names(group, attribute):
         raise WeightsError(f"expected the attribute {attribute} of Keras' HDF5 layout, got none")
-    parts = [attribute] if attribute in group.attrs else _parts(group, attribute)
+    numbered = takewhile(group.attrs.__contains__, (f"{attribute}{n}" for n in count()))
+    parts = [attribute] if attribute in group.attrs else numbered
     return [text_of(name) for part in parts for name in group.attrs[part]]
-
-
-def _parts(group: Any, attribute: str) -> Iterator[str]:
-    numbered = (f"{attribute}{index}" for index in count())
-    return takewhile(lambda part: part in group.attrs, numbered)
 
 
 def is_turned(group: Any) -> bool:

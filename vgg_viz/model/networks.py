@@ -79,7 +79,9 @@ def _named_files(setting: str) -> Iterator[tuple[str, Path]]:
         if path is None:
             continue
         try:
-            files = _files_in(path)
+            # A SavedModel is a folder; it is refused by its name, rather than read as an empty one.
+            is_network = not path.is_dir() or (path / "saved_model.pb").exists()
+            files = [path] if is_network else sorted(path.iterdir())
         except OSError:  # of a folder that may not be read; the page then says so of its name
             files = [path]
         if files == [path]:
@@ -88,11 +90,3 @@ def _named_files(setting: str) -> Iterator[tuple[str, Path]]:
         for file in files:
             if file.suffix in ENDINGS and not file.name.startswith(".") and file.is_file():
                 yield name_of(file.name), file
-
-
-def _files_in(path: Path) -> list[Path]:
-    """Return the files of a folder in order, or the path itself if it is a network."""
-    # A SavedModel is a folder; it is refused by its name, rather than read as an empty folder.
-    if not path.is_dir() or (path / "saved_model.pb").exists():
-        return [path]
-    return sorted(path.iterdir())

@@ -1,7 +1,6 @@
 """VGG19's 16 conv layers in a saved network, by their names or by the shapes of their kernels."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +8,7 @@ from vgg_viz.model.architecture import VGG19, Architecture, ConvLayer, format_sh
 from vgg_viz.model.file_guards import WeightsError
 from vgg_viz.model.own_networks.configuration import ConfiguredLayer
 from vgg_viz.model.own_networks.head import WITHOUT_EFFECT, activation_of, is_pooling, is_relu
-from vgg_viz.model.own_networks.saved_file import SavedLayer, StoredArray, natural_order
+from vgg_viz.model.own_networks.saved_file import SavedLayer, natural_order
 
 # Relatives whose kernels are named if a file holds them.
 RELATIVES = (
@@ -19,26 +18,12 @@ RELATIVES = (
 )
 
 
-@dataclass(frozen=True)
-class FoundConvolutions:
-    """VGG19's conv layers in a file."""
-
-    layers: tuple[SavedLayer, ...]  # 16, in order
-    how: str  # for captions, completes "VGG19 found …"
-
-    @property
-    def arrays(self) -> dict[str, tuple[StoredArray, StoredArray]]:
-        """Kernel and bias by VGG19's layer names."""
-        return {
-            layer.name: (saved.arrays[0], saved.arrays[1])
-            for layer, saved in zip(VGG19.conv_layers, self.layers, strict=True)
-        }
-
-
 def find_convolutions(
     layers: Sequence[SavedLayer], configured: Sequence[ConfiguredLayer] = ()
-) -> FoundConvolutions:
-    """Find VGG19's conv layers by their names or by 16 kernel shapes in order.
+) -> tuple[Sequence[SavedLayer], str]:
+    """Find VGG19's conv layers, in order, by their names or by the shapes of their kernels.
+
+    Also return how they were found, for captions: completes "VGG19 found …".
 
     The order is that of the configuration; without one, that of the file, then that of names, since
     a nested model's frozen layers come last in the older layout. Raises a ``WeightsError`` that
@@ -48,9 +33,9 @@ def find_convolutions(
         raise _NORMALIZED
     by_name = {layer.name: layer for layer in reversed(layers)}  # of several, the first
     if all(layer.name in by_name for layer in VGG19.conv_layers):
-        named = tuple(by_name[layer.name] for layer in VGG19.conv_layers)
+        named = [by_name[layer.name] for layer in VGG19.conv_layers]
         _check(named)
-        return FoundConvolutions(named, "by the names of its layers")
+        return named, "by the names of its layers"
     by_place = {layer.place: layer for layer in layers}
     placed = [
         by_place[place] for layer in configured for place in layer.places if place in by_place
@@ -65,10 +50,10 @@ def find_convolutions(
     for how, order in orders.items():
         kernels = [layer for layer in order if len(layer.arrays[0].shape) == 4]
         for start in range(len(kernels) - len(VGG19.conv_layers) + 1):
-            found = tuple(kernels[start : start + len(VGG19.conv_layers)])
+            found = kernels[start : start + len(VGG19.conv_layers)]
             if _kernel_shapes(found) == _shapes(VGG19):
                 _check(found)
-                return FoundConvolutions(found, how)
+                return found, how
     raise _misfit(layers, placed or layers)
 
 
@@ -153,7 +138,7 @@ def _kernel_shapes(layers: Sequence[SavedLayer]) -> list[tuple[int, ...]]:
 
 def _check(layers: Sequence[SavedLayer]) -> None:
     """Raise a ``WeightsError`` for the first layer whose kernel or bias has another shape."""
-    for layer, saved in zip(VGG19.conv_layers, layers, strict=True):
+    for layer, saved in zip(VGG19.conv_layers, layers, strict=False):
         shapes = [array.shape for array in saved.arrays]
         if shapes != [layer.kernel_shape, (layer.filters,)]:
             raise _unexpected(layer, saved.name, shapes)
@@ -171,7 +156,7 @@ def _unexpected(layer: ConvLayer, name: str, shapes: Sequence[tuple[int, ...]]) 
 
 
 def _misfit(layers: Sequence[SavedLayer], order: Sequence[SavedLayer]) -> WeightsError:
-    """Return an error that says which network a file holds, or which layer does not fit."""
+    """Return an error that says which network a file holds, or raise one for a layer's misfit."""
     kernels = [layer for layer in order if len(layer.arrays[0].shape) == 4]
     shapes = _kernel_shapes(kernels)
     for relative in RELATIVES:
@@ -182,8 +167,5 @@ def _misfit(layers: Sequence[SavedLayer], order: Sequence[SavedLayer]) -> Weight
     if not kernels:
         names = ", ".join(layer.name for layer in layers[:5])
         return WeightsError(f"expected 16 conv layers, got none among the layers {names}")
-    for layer, saved in zip(VGG19.conv_layers, kernels, strict=False):
-        shapes = [array.shape for array in saved.arrays]
-        if shapes != [layer.kernel_shape, (layer.filters,)]:
-            return _unexpected(layer, saved.name, shapes)
+    _check(kernels)
     return _unexpected(VGG19.conv_layers[min(len(kernels), 15)], "", [])

@@ -144,27 +144,29 @@ def _errors(source: Source, name: str) -> Any:
 def _network(file: SavedFile, source: Source, name: str, digest: str) -> OwnNetwork:
     layers = file.layers()
     configured, obstacle = _configured(file.configuration)
-    found = find_convolutions(layers, configured)
+    saved, how = find_convolutions(layers, configured)
     by_place = {place: layer for layer in configured for place in layer.places}
-    convs = [by_place[saved.place] for saved in found.layers if saved.place in by_place]
-    recorded = len(convs) == len(found.layers)
+    convs = [by_place[layer.place] for layer in saved if layer.place in by_place]
+    recorded = len(convs) == len(saved)
     if recorded:
         check_plan(convs)
-        head = _recorded_head(layers, convs[-1], configured, str(file.training.get("loss")))
-    else:
-        head = _unrecorded_head(layers, obstacle or "the order of this model's layers")
+    loss = str(file.training.get("loss"))
+    head = _head(layers, convs[-1] if recorded else None, configured, loss, obstacle)
     if isinstance(source, bytes) and head.parameters > len(source):
         # HDF5 stores no numbers that were never written, and packs equal ones.
         head = Head(obstacle=f"a head of {head.parameters:,} parameters in a smaller file")
     return OwnNetwork(
         name,
         digest,
-        f"{file.layout}; VGG19 found {_inside(convs)}{found.how}",
+        f"{file.layout}; VGG19 found {_inside(convs)}{how}",
         head,
         recorded_preprocessing(convs[0]) if recorded else None,
         input_side(convs[0]) if recorded else None,
         source,
-        found.arrays,
+        {
+            layer.name: (one.arrays[0], one.arrays[1])
+            for layer, one in zip(VGG19.conv_layers, saved, strict=True)
+        },
         file.turned,
     )
 
@@ -187,22 +189,22 @@ def _inside(convs: Sequence[ConfiguredLayer]) -> str:
     return f"in the layer {outermost.pop()}, " if len(outermost) == 1 else ""
 
 
-def _recorded_head(
+def _head(
     layers: Sequence[SavedLayer],
-    last: ConfiguredLayer,
+    last: ConfiguredLayer | None,
     configured: Sequence[ConfiguredLayer],
     loss: str,
+    obstacle: str,
 ) -> Head:
+    """Read what follows the last conv layer or, if no layers are recorded, VGG19's own head."""
+    by_name = {layer.name: layer for layer in layers}
     try:
-        chain = chain_from(last, configured)
+        if last:
+            chain = chain_from(last, configured)
+        elif all(layer.name in by_name for layer in VGG19.dense_layers):
+            chain = own_head(by_name)
+        else:
+            return Head(obstacle=obstacle or "the order of this model's layers")
     except CannotFollow as error:
         return Head(obstacle=str(error))
     return read_head(chain, {layer.place: layer for layer in layers}, loss=loss)
-
-
-def _unrecorded_head(layers: Sequence[SavedLayer], obstacle: str) -> Head:
-    """Return VGG19's own head, if a file's layers have its names."""
-    by_name = {layer.name: layer for layer in layers}
-    if not all(layer.name in by_name for layer in VGG19.dense_layers):
-        return Head(obstacle=obstacle)
-    return read_head(own_head(by_name), {layer.place: layer for layer in layers})

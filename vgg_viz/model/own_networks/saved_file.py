@@ -112,17 +112,13 @@ def open_saved(source: Source) -> Iterator[SavedFile]:
     """
     import h5py
 
-    with _stream(source) as stream:
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
         kind = recognize(stream)
         if kind not in (KERAS, HDF5):
             raise unexpected(kind)
         content, text = _members(stream) if kind is KERAS else (stream, None)
         with h5py.File(content, "r") as file:
             yield _saved_file(file, kind, text)
-
-
-def _stream(source: Source) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
 def _saved_file(file: "h5py.File", kind: FileKind, text: str | bytes | None) -> SavedFile:
