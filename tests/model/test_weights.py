@@ -386,7 +386,7 @@ def test_configured_file_comes_first_and_only_keras_own_is_labelled_imagenet(
     ("name", "reason"),
     [
         ("absent.h5", "No such file or directory"),
-        (".", "Is a directory"),
+        (".", "got a folder; name a file in it"),
         ("text.h5", "something else"),
         ("pipe.h5", "expected a file, got a device or a pipe"),
         ("a" * 300, "File name too long"),

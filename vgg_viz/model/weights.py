@@ -9,7 +9,7 @@ use.
 import logging
 import os
 from collections.abc import Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from vgg_viz.downloads.fetching import FileUnavailable, ProgressCallback, expanded
-from vgg_viz.downloads.file_kinds import HDF5, KERAS, recognize
+from vgg_viz.downloads.file_kinds import recognize
 from vgg_viz.downloads.keras_files import (
     DownloadOffer,
     KerasFile,
@@ -26,7 +26,6 @@ from vgg_viz.downloads.keras_files import (
     fingerprint_of,
     folders,
     offers,
-    regular_status,
 )
 from vgg_viz.model.architecture import KERNEL_SIDE, VGG19, ConvLayer, DenseLayer, format_shape
 from vgg_viz.model.file_guards import WeightsError as WeightsError  # most callers catch it
@@ -183,24 +182,11 @@ def obtain(
 
 def _open_any(path: Path) -> StoredWeights | OwnNetwork:
     """Open a file in the layout of Keras' own, or else any that Keras has saved, with its head."""
-    try:
+    with suppress(WeightsError):  # else that of the second attempt says what is wrong
         stored = open_weights(path)
-    except WeightsError:
-        if not _is_saved(path):
-            raise
-    else:
         if stored.label == IMAGENET_LABEL or not _has_other_head(path):
             return stored
     return replace(open_network(path, path.name), name=FILE_LABEL + path.name)
-
-
-def _is_saved(path: Path) -> bool:
-    """Return whether a file has one of Keras' formats; False for one that cannot be read."""
-    try:
-        regular_status(path)  # a pipe would be waited for
-        return recognize(path) in (HDF5, KERAS)
-    except OSError:
-        return False
 
 
 def _has_other_head(path: Path) -> bool:
