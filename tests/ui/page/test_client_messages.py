@@ -1,5 +1,6 @@
 """Bounds for what a browser may send."""
 
+import asyncio
 from unittest.mock import Mock, call
 
 import pytest
@@ -152,18 +153,21 @@ def test_a_page_exports_only_some_files_at_the_same_time(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("state", ScriptRequestType)
-@pytest.mark.parametrize("fragment", ["view", ""])
-def test_a_fragment_waits_for_what_an_ended_run_has_still_to_send(monkeypatch, state, fragment):
-    handled, session, message = Mock(), Mock(), rerun(LAYER)
+def test_messages_wait_in_their_order_for_what_an_ended_run_has_still_to_send(monkeypatch, state):
+    """The click's request came last: before the fragment's, it would be undone by older values."""
+    handled, session = Mock(), Mock(_event_loop=asyncio.new_event_loop())
     session._scriptrunner._requests._state = state
-    message.rerun_script.fragment_id = fragment
     monkeypatch.setattr(client_messages, "_handle", handled)
     process.prepare()
-    AppSession.handle_backmsg(session, message)
-    waits = state is ScriptRequestType.STOP and bool(fragment)
-    later = [call(handled, session, message)] * waits
-    assert session._event_loop.call_soon.mock_calls == later
-    assert handled.mock_calls == [call(session, message)] * (not waits)
+    of_fragment, click = rerun(LAYER), rerun()
+    of_fragment.rerun_script.fragment_id = "view"
+    for message in (of_fragment, click):
+        AppSession.handle_backmsg(session, message)
+    assert bool(handled.mock_calls) == (state is not ScriptRequestType.STOP)
+    session._event_loop.call_soon(session._event_loop.stop)
+    session._event_loop.run_forever()
+    session._event_loop.close()
+    assert handled.mock_calls == [call(session, of_fragment), call(session, click)]
 
 
 def element(index: int, fragment: str = "") -> ForwardMsg:

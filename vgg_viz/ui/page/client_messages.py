@@ -78,10 +78,11 @@ def _handle_bounded(session: AppSession, message: BackMsg) -> None:
         return  # as Streamlit does, which logs the id: any text of any length
     if kind == "rerun_script":
         bounded_message = narrowed(session, bounded_message)
-    has_ended = runner is not None and runner._requests._state is ScriptRequestType.STOP
-    if has_ended and bounded_message.rerun_script.fragment_id:
+    if runner is not None and runner._requests._state is ScriptRequestType.STOP:
         # The ended run's last elements wait in the event loop. Streamlit would drop them for the
-        # new run, and the browser could not place the fragment's: "Bad delta path index".
+        # run of a fragment, and the browser could not place the fragment's: "Bad delta path index".
+        # The other messages wait too: a click must not overtake the request sent before it, whose
+        # older values would undo it.
         session._event_loop.call_soon(_handle, session, bounded_message)
     else:
         _handle(session, bounded_message)
