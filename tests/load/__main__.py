@@ -63,7 +63,7 @@ def plan(options: argparse.Namespace) -> list[Phase]:
         for replicas in options.replicas or (1,)
         for own in own_choices
         for count in viewers
-        for hostile in ((False, True) if options.quick or count == ATTACKED else (False,))
+        for hostile in ((False, True) if count == ATTACKED else (own and options.quick,))
     ]
     return [*plans[:-1], replace(plans[-1], further_changes=further)]
 
