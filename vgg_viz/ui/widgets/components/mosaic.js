@@ -479,7 +479,8 @@ class Mosaic {
     const offer = Object.assign(document.createElement("button"), { type: "button", textContent: "Export" });
     offer.addEventListener("click", () => {
       below.scrollIntoView({ block: "center" });
-      below.click();
+      // A click outside of Streamlit's menu closes it, and on a slow machine this one would still be one.
+      setTimeout(() => below.click());
     });
     this.say(HIDDEN, below && offer);
   }
