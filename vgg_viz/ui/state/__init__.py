@@ -5,7 +5,8 @@ state.value("layer")                 effective value of a field
 state.change({"layer": "…"})         in a callback: all fields that one action changes
 st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 
-- `values`: values of the fields, their widgets and the URL
+- `values`: values of the fields, and the URL
+- `bindings`: widgets that show and change the fields
 - `selection`: the selected map and position
 - `trail`: values traced back, layer by layer
 - `component_values`: checks of the values that the page's custom components send
@@ -16,14 +17,13 @@ st.slider(…, **state.bind("maps"))   widget that shows and changes a field
 - `shared_instance`: the one instance of the state that all viewers share
 """
 
+from vgg_viz.ui.state.bindings import bind as bind
+from vgg_viz.ui.state.bindings import bind_options as bind_options
+from vgg_viz.ui.state.bindings import finish as finish
 from vgg_viz.ui.state.values import beside_address as beside_address
-from vgg_viz.ui.state.values import bind as bind
-from vgg_viz.ui.state.values import bind_number as bind_number
-from vgg_viz.ui.state.values import bind_options as bind_options
 from vgg_viz.ui.state.values import change as change
 from vgg_viz.ui.state.values import choice as choice
 from vgg_viz.ui.state.values import complete as complete
-from vgg_viz.ui.state.values import finish as finish
 from vgg_viz.ui.state.values import has_changed as has_changed
 from vgg_viz.ui.state.values import input_error as input_error
 from vgg_viz.ui.state.values import is_on as is_on

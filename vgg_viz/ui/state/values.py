@@ -1,4 +1,4 @@
-"""The values of the page's fields, one `View` for each viewer, in sync with widgets and URL.
+"""The values of the page's fields, one `View` for each viewer, in sync with the URL.
 
     link, Back, Forward --> adopt --+
     widget, click, key --> change --+--> requested --> effective --> widgets, URL, views
@@ -14,8 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import local
-from types import MappingProxyType
-from typing import Any, ParamSpec, TypedDict, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from weakref import ref
 
@@ -24,7 +23,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 from vgg_viz import links
-from vgg_viz.fields import FIELDS, HERE, NEXT, OWN, Choice, LinkError, Numbers, Value
+from vgg_viz.fields import FIELDS, HERE, NEXT, OWN, Value
 from vgg_viz.host_pictures import host_files
 from vgg_viz.model.networks import own_files
 from vgg_viz.option import Name
@@ -68,27 +67,11 @@ class View:
     input_errors: dict[str, str] = field(default_factory=dict)
     # Number of the own picture shown last: links to other pictures leave it out.
     own: Value = None
-    # For each field, how often the page itself changed its value or range.
-    editions: dict[str, int] = field(default_factory=dict)
-    # For each field with options, their labels as the page showed them last.
-    labels: dict[str, Mapping[Any, str]] = field(default_factory=dict)
-    # For each field, a bound of its widget that is below the field's own.
-    bounds: dict[str, int | None] = field(default_factory=dict)
-    # For each field, the keys of its last two widgets and the value that each shows.
-    widgets: dict[str, dict[str, object]] = field(default_factory=dict)
-    # View whose widgets the browser has; empty while a run has not sent all of another view's.
-    sent: Value = ""
 
-    def fit(self, in_widgets: Mapping[str, Value] = MappingProxyType({})) -> None:
+    def fit(self) -> None:
         """Update the effective values from the requested values and overrides."""
-        before = self.effective
         values = {"own": self.own, **self.requested, **self.overrides}
         self.effective = links.effective_values(values)
-        for key, now in self.effective.items():
-            ranges = [links.upper_limit(key, values) for values in (before, self.effective)]
-            moved = now != in_widgets.get(key, before[key]) or ranges[0] != ranges[1]
-            if self.known_urls and moved:
-                self.editions[key] = self.editions.get(key, 0) + 1
         self.parameters = links.address(self.effective)
         self.address = links.encode(self.parameters)
 
@@ -115,21 +98,6 @@ class _Known(local):
 _known = _Known()
 
 
-class Binding(TypedDict):
-    """Keyword arguments for a Streamlit widget that bind it to a field."""
-
-    key: str
-    on_change: Callable[[str, str], None]
-    args: tuple[str, str]
-
-
-class OptionsBinding(Binding):
-    """Keyword arguments for a Streamlit widget with options that bind it to a field."""
-
-    options: Sequence[Any]
-    format_func: Callable[[Any], str]
-
-
 def sync() -> bool:
     """Sync the state with the URL; return whether the values were adopted from the URL.
 
@@ -152,15 +120,7 @@ def sync() -> bool:
     elif query != view.address:
         _publish(view)
     view.changed = False
-    if view.sent != view.effective["view"]:
-        view.sent = ""
     return adopts
-
-
-def finish() -> None:
-    """Note that the browser has all widgets of the current view, at the end of a run."""
-    view = _view()
-    view.sent = view.effective["view"]
 
 
 def value(key: str) -> Value:
@@ -178,6 +138,11 @@ def number(key: str) -> int | None:
     """Return the effective value of a field if it is a number, else None."""
     effective = value(key)
     return effective if isinstance(effective, int) else None
+
+
+def largest(key: str) -> int | None:
+    """Return the largest number that a field can hold now; None for a field without numbers."""
+    return links.upper_limit(key, _view().effective)
 
 
 def is_on(key: str) -> bool:
@@ -242,6 +207,11 @@ def input_error(key: str) -> str:
     return _view().input_errors.get(key, "")
 
 
+def refuse(key: str, problem: str) -> None:
+    """Remember why the text that the viewer typed for a field could not be read."""
+    _view().input_errors = {key: problem}
+
+
 def link(*, without: Collection[str] = ()) -> str:
     """Return the query string of a link to the page as shown, except the fields ``without``."""
     parts = _view().parameters
@@ -260,7 +230,23 @@ def url(*, without: Collection[str] = ()) -> str:
 
 def change(changes: Mapping[str, Value], *, overrides: Mapping[str, Value] | None = None) -> None:
     """Change values of fields as one entry of the browser's history (widget callback)."""
-    _change(changes, overrides, in_widgets={})
+    view = _view()
+    changes = ablation_after(changes, view.effective) | dict(changes)
+    if changes.get("change", view.effective["change"]) != view.effective["change"]:
+        changes = {"amount": None} | changes  # the usual one
+    if overrides is None:
+        overrides = {key: one for key, one in view.overrides.items() if key not in changes}
+    view.overrides = dict(overrides)
+    # The open tab stays, also when what opened it is gone, such as the last ablated map.
+    open_tab = view.requested.get("tab") or view.effective["tab"]
+    view.requested = view.requested | {"tab": open_tab} | dict(changes)
+    view.own = changes.get("own", view.own)
+    if view.requested.get("channel") is None:
+        view.requested |= {"row": None, "column": None}
+    view.chosen |= set(changes)
+    view.changed = True
+    view.link, view.input_errors = PassedOnLink(others=view.link.others), {}
+    view.fit()
 
 
 def named_fields() -> Collection[str]:
@@ -282,131 +268,6 @@ def complete(values: Mapping[str, Value], *, overrides: Mapping[str, Value]) -> 
     address = view.address
     view.fit()
     view.address = address
-
-
-def bind_number(key: str, largest: int) -> Binding:
-    """Return keyword arguments that bind a widget of numbers up to ``largest`` to a field.
-
-    A bound that the page has found elsewhere than in the address, such as a network's number of
-    classes, gives the field a new widget.
-    """
-    view = _view()
-    bound = largest if largest < (links.upper_limit(key, view.effective) or largest) else None
-    if view.bounds.get(key) != bound:
-        view.editions[key] = view.editions.get(key, 0) + 1
-    view.bounds[key] = bound
-    return bind(key, bound)
-
-
-def bind(key: str, largest: int | None = None) -> Binding:
-    """Return keyword arguments for a Streamlit widget that bind it to a field.
-
-    A field gets a new widget key when the page itself has changed its value or range. A browser
-    that has not received the change yet keeps sending the old widget's value, which must not count
-    as the viewer's choice. A value that came from the widget is not sent back to it, since the
-    viewer may have pressed the next key already. But after a change of the view, a value that a
-    late request brought says nothing of the browser's new widget.
-    """
-    view = _view()
-    edition = view.editions.get(key, 0)
-    # No other key contains "@"; "filters-3" is a grid of the Blocks view.
-    widget_key = f"{key}@{edition}" if edition else key
-    content = _widget_value(key, view.effective[key])
-    if largest is not None and isinstance(content, int):
-        content = min(content, largest)
-    _remember_widget(view.widgets.setdefault(key, {}), widget_key, content)
-    is_shown = view.sent and widget_key in st.session_state
-    if not is_shown or st.session_state[widget_key] != content:
-        st.session_state[widget_key] = content
-    return {"key": widget_key, "on_change": _take, "args": (key, widget_key)}
-
-
-def bind_options(key: str, labels: Mapping[Any, str]) -> OptionsBinding:
-    """Return keyword arguments that bind a widget with these options, by name, to a field.
-
-    Streamlit's widgets send labels. If the label of an option has changed, the field gets a new
-    widget, so that the browser shows the new label and stops sending the old one.
-    """
-    view = _view()
-    before = view.labels.get(key, labels)
-    if any(before.get(name, label) != label for name, label in labels.items()):
-        view.editions[key] = view.editions.get(key, 0) + 1
-    view.labels[key] = labels
-    return {"options": list(labels), "format_func": labels.__getitem__, **bind(key)}
-
-
-def _remember_widget(widgets: dict[str, object], widget_key: str, content: object) -> None:
-    """Store what a widget of a field shows; drop all but the field's two newest widgets."""
-    widgets.pop(widget_key, None)
-    widgets[widget_key] = content
-    for old in list(widgets)[:-2]:
-        del widgets[old]
-        st.session_state.pop(old, None)
-
-
-def _widget_value(key: str, effective: Value) -> object:
-    """Convert a field's effective value to the type that the field's widget holds."""
-    field_ = FIELDS[key]
-    if isinstance(field_, Numbers):
-        return ", ".join(map(str, effective or ()))  # type: ignore[arg-type]
-    return list(effective) if isinstance(effective, tuple) else effective
-
-
-def _take(key: str, widget_key: str) -> None:
-    """Take over the new value of a field's widget (widget callback).
-
-    A browser that has not received a widget's removal keeps sending the widget's value, which
-    Streamlit reports as a change. Values of removed widgets are ignored.
-    """
-    view, content = _view(), st.session_state.get(widget_key)
-    if widget_key not in (shown := view.widgets.get(key, {})) or shown[widget_key] == content:
-        return
-    if content is not None and content not in view.labels.get(key, (content,)):
-        return
-    try:
-        new = _read(key, content)
-    except LinkError as error:
-        if isinstance(FIELDS[key], Numbers):
-            view.input_errors = {key: str(error)}
-        return  # the next run shows the last valid value
-    shown[widget_key] = content
-    _change({key: new}, None, {key: new} if _widget_value(key, new) == content else {})
-
-
-def _read(key: str, content: Any) -> Value:
-    """Return the value of a field whose widget holds ``content``; a LinkError if it is invalid."""
-    field_ = FIELDS[key]
-    if isinstance(field_, Numbers):
-        limit = links.upper_limit(key, _view().effective)
-        field_, content = replace(field_, largest=limit or field_.largest), content.strip() or None
-    if content is None:
-        # Streamlit lets a viewer empty a number field, and deselect a required option.
-        return _view().effective[key] if isinstance(field_, Choice) else field_.default
-    return field_.read(content if isinstance(content, list) else links.texts_of(content))
-
-
-def _change(
-    changes: Mapping[str, Value],
-    overrides: Mapping[str, Value] | None,
-    in_widgets: Mapping[str, Value],
-) -> None:
-    view = _view()
-    changes = ablation_after(changes, view.effective) | dict(changes)
-    if changes.get("change", view.effective["change"]) != view.effective["change"]:
-        changes = {"amount": None} | changes  # the usual one
-    if overrides is None:
-        overrides = {key: one for key, one in view.overrides.items() if key not in changes}
-    view.overrides = dict(overrides)
-    # The open tab stays, also when what opened it is gone, such as the last ablated map.
-    open_tab = view.requested.get("tab") or view.effective["tab"]
-    view.requested = view.requested | {"tab": open_tab} | dict(changes)
-    view.own = changes.get("own", view.own)
-    if view.requested.get("channel") is None:
-        view.requested |= {"row": None, "column": None}
-    view.chosen |= set(changes)
-    view.changed = True
-    view.link, view.input_errors = PassedOnLink(others=view.link.others), {}
-    view.fit(in_widgets)
 
 
 def ablation_after(changes: Mapping[str, Value], shown: Mapping[str, Value]) -> dict[str, Value]:

@@ -93,7 +93,7 @@ def count(label: str, key: str, largest: int) -> int:
     """Show a slider from 1 to ``largest`` for the field ``key``; return the chosen number."""
     if largest == 1:
         return 1  # nothing to choose, as of a network's one class
-    return st.slider(f"{label} (1 to {largest})", 1, largest, **state.bind_number(key, largest))
+    return st.slider(f"{label} (1 to {largest})", 1, largest, **state.bind(key, largest))
 
 
 def number(label: str, key: str, largest: int, *, has_room: bool = False) -> int | None:
