@@ -89,7 +89,7 @@ def show_images(predictions: Predictions, changed: Predictions, epsilon: int) ->
     """Show the changed image beside the magnified change, and what exports them."""
     tiles = image_grid(predictions, changed, epsilon)
     key = f"adversarial-{predictions.number}"
-    place = grid.Placement(key, grid.ignore, largest_tile=TILE, follows=False)
+    place = grid.Placement(key, largest_tile=TILE)
     grid.show(predictions.maps.results, tiles, place)
     picture = changed.maps.picture
     with st.container(horizontal=True):
@@ -118,7 +118,7 @@ def image_grid(predictions: Predictions, changed: Predictions, epsilon: int) -> 
         titles,
         (1, 2),
         ("adversarial", after.digest, before.digest, epsilon),
-        text_blocks.caption(f"{predictions.maps.network.label} · {after.caption}", after.title),
+        f"{predictions.maps.network.label} · {after.caption}",
         name="adversarial",
         columns=2,
         axes={"tile": (1, 2)},

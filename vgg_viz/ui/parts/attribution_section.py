@@ -231,7 +231,7 @@ def show_grid(traced: ValueAttribution) -> None:
 def place(name: str, largest: int, on_pick: Callable[[int], None] = grid.ignore) -> grid.Placement:
     """Return the placement of a grid whose tiles are not the feature maps of the page's layer."""
     largest = TILE_IN_A_LECTURE if mode.is_explained() else largest
-    return grid.Placement(name, on_pick, largest_tile=largest, follows=False)
+    return grid.Placement(name, on_pick, largest_tile=largest)
 
 
 def is_checked(traced: ValueAttribution) -> bool:

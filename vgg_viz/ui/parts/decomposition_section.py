@@ -151,7 +151,7 @@ def show_patch(value: Value) -> None:
     red, green, blue = pixels[1, 1].tolist()
     lines = [f"Center pixel: red {red}, green {green}, blue {blue}"]
     colors = ColorGrid(pixels[None], [""], [1], "", "Patch as RGB pixels", tooltips=[lines])
-    placement = grid.Placement("pixels", grid.ignore, largest_tile=150, follows=False, tools=False)
+    placement = grid.Placement("pixels", largest_tile=150, tools=False)
     grid.show_uncached(colors, placement)
 
 
@@ -175,7 +175,6 @@ def show_contributors(value: Value, previous: ConvLayer, order: Sequence[int]) -
         partial(trail.follow, steps, value.maps.subject_key, here),
         largest_tile=112,
         smallest_tile=64,
-        follows=False,
         title=f"**Strongest contributors**: {len(order)} of {channels} maps of "
         f"{previous.name}{pooled}, number and contribution. **Click one to trace back** its "
         "largest product.",
@@ -249,12 +248,6 @@ def show_signed(name: str, title: str, values: np.ndarray, titles: Sequence[str]
         rectified=False,
     )
     placement = grid.Placement(
-        name,
-        grid.ignore,
-        largest_tile=LARGEST_TILE,
-        follows=False,
-        tools=False,
-        title=title,
-        label=LABELS[name],
+        name, largest_tile=LARGEST_TILE, tools=False, title=title, label=LABELS[name]
     )
     grid.show_uncached(tiles, placement)

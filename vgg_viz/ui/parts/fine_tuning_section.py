@@ -70,9 +70,7 @@ def show_filters(results: Results, own: Weights, layer: ConvLayer, change: Layer
         value_range=ValueRange.of_maps(change.sizes),
         figures={"relative_change": change.by_filter[order]},
     )
-    placement = grid.Placement(
-        "fine-tuning", open_in_both, largest_tile=LARGEST_TILE, follows=False
-    )
+    placement = grid.Placement("fine-tuning", open_in_both, largest_tile=LARGEST_TILE)
     grid.show(results, tiles, placement)
 
 

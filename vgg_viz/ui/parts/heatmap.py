@@ -43,6 +43,5 @@ def show(
         scale_words="scale from zero" if from_zero else "zero in the middle",
         from_zero=from_zero,
     )
-    place = grid.Placement(name, grid.ignore, largest_tile=TILE, follows=False)
-    grid.show(maps.results, tiles, place)
+    grid.show(maps.results, tiles, grid.Placement(name, largest_tile=TILE))
     export_menu.offer(name, f"{kind} {title}", lambda: [tiles])

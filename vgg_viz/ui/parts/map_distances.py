@@ -101,10 +101,8 @@ def show_map(maps: LayerMaps, other: LayerMaps, distance: MapDistance) -> None:
     share = distance.undefined_share
     undefined = f" · undefined at {share:.1%} of positions, inactive in both" if share else ""
     st.markdown(f"**{maps.layer.name}**: mean distance {distance.mean:.3f}")
-    caption = text_blocks.caption(
-        f"{maps.layer.title} · {maps.subject} · distance from {other.subject}{undefined}",
-        maps.layer.title,
-    )
+    compared = f"{maps.subject} · distance from {other.subject}"
+    caption = f"{maps.layer.title} · {compared}{undefined}"
     values = np.nan_to_num(distance.distances)
     if not values.any():
         st.caption(text_blocks.escape_marks(caption))
@@ -147,4 +145,4 @@ def similarity_caption(found: list[LayerSimilarity], count: int) -> str:
     if count < ENOUGH_IMAGES:
         missing = ENOUGH_IMAGES - count
         parts.append(f"rough, since {missing} of {ENOUGH_IMAGES} images are missing: add yours")
-    return text_blocks.caption(" · ".join(parts), parts[0])
+    return " · ".join(parts)

@@ -42,6 +42,11 @@ SHOW_EXPERIMENT: Mapping[str, Callable[[LayerMaps], None]] = {
     "occlusion": occlusion_map.show,
     "gratings": grating_chart.show,
 }
+SHOW_TAB: Mapping[str, Callable[[LayerMaps], None]] = {
+    "attribution": attribution_section.show,
+    "ablation": ablation_section.show,
+    "statistics": charts.show_statistics,
+}
 
 
 def show(maps: LayerMaps, value: Value | None, other: LayerMaps | None = None) -> None:
@@ -65,14 +70,10 @@ def show(maps: LayerMaps, value: Value | None, other: LayerMaps | None = None) -
 
 def show_tab(name: str, maps: LayerMaps, value: Value | None, other: LayerMaps | None) -> None:
     """Show the content of one tab."""
-    if name == "attribution":
-        attribution_section.show(maps)
-    elif name == "ablation":
-        ablation_section.show(maps)
+    if name in SHOW_TAB:
+        SHOW_TAB[name](maps)
     elif name == "experiments":
         show_experiment(maps, other)
-    elif name == "statistics":
-        charts.show_statistics(maps)
     elif name == "model":
         show_submodel(maps)
     elif value:

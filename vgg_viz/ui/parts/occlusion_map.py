@@ -85,11 +85,8 @@ def show_map(maps: LayerMaps, chosen: Selection, drops: np.ndarray) -> None:
     if chosen.position:
         row, column = (part + 1 for part in chosen.position)
         subject += f", row {row}, column {column}"
-    caption = text_blocks.caption(
-        f"Drop of {subject} of {maps.layer.name} · {maps.subject} · {SQUARE} × {SQUARE} "
-        "pixels covered",
-        f"Occlusion · {maps.layer.title} · {subject}",
-    )
+    covered = f"{SQUARE} × {SQUARE} pixels covered"
+    caption = f"Drop of {subject} of {maps.layer.name} · {maps.subject} · {covered}"
     title = subject if chosen.position else f"{subject}, mean"
     heatmap.show(maps, drops, title, (NAME, chosen), caption, "Occlusion of")
 

@@ -315,9 +315,7 @@ def show_chosen(
         return
     half, spot = list(HALVES)[PAIRS.index(name)], side.top_patch(channel)
     on_pick = partial(patch_grids.open_patch, side.patches.images, [None, spot], half)
-    place = Placement(
-        name, on_pick, patch_grids.PANEL, patch_grids.LARGE_TILE, follows=False, tools=False
-    )
+    place = Placement(name, on_pick, patch_grids.PANEL, patch_grids.LARGE_TILE, tools=False)
     grid.show(results(), side.with_patch(channel, image, stacked=stacked), place)
     if not mode.in_lecture():
         st.markdown(side.sentence(channel, image))

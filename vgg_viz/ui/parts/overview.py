@@ -40,7 +40,6 @@ def show(notice: DeltaGenerator, chosen: InputImage, choice: NetworkChoice) -> N
         "overview",
         partial(open_map, overview.numbers.T.ravel().tolist()),
         smallest_tile=36,
-        follows=False,
         heads=[f"{layer.block}.{layer.name[-1]}" for layer in VGG19.conv_layers],
     )
     grid.show(results, tiles, placement)

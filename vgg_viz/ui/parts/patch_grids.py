@@ -226,7 +226,7 @@ def show_grid(results: Results, tiles: ColorGrid, name: str, heading: str) -> No
     if heading:
         st.subheader(text_blocks.escape_marks(heading))
     width = HALF if heading else grid.PAGE_WIDTH
-    grid.show(results, tiles, Placement(name, inspector.select_map, width=width))
+    grid.show(results, tiles, Placement(name, inspector.select_map, width, follows=True))
 
 
 def is_full_width() -> bool:
@@ -248,7 +248,6 @@ def show_channel(results: Results, patches: Patches, channel: int | None, name: 
         partial(open_patch, patches.images, spots, list(HALVES)[CHANNEL_GRIDS.index(name)]),
         width=PANEL,
         largest_tile=PANEL // COLUMNS,
-        follows=False,
         tools=False,
     )
     grid.show(results, patches.channel_grid(channel, spots), place)

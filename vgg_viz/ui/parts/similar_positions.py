@@ -70,8 +70,7 @@ def show_elsewhere(maps: LayerMaps, vector: np.ndarray, position: Position) -> N
         },
     )
     on_pick = partial(patch_grids.open_patch, images, spots, "first")
-    place = grid.Placement(ELSEWHERE, on_pick, largest_tile=150, follows=False)
-    grid.show(maps.results, tiles, place)
+    grid.show(maps.results, tiles, grid.Placement(ELSEWHERE, on_pick, largest_tile=150))
     own = any(images[spot.image].own for spot in spots)
     title = f"Similar positions {maps.layer.name}"
     export_menu.offer(ELSEWHERE, title, lambda: [tiles], own_picture=own)
@@ -96,7 +95,4 @@ def best_matches(
 def caption(maps: LayerMaps, position: Position) -> str:
     """Return the caption of both grids: layer, network, image and position."""
     row, column = (part + 1 for part in position)
-    return text_blocks.caption(
-        f"{maps.layer.title} · {maps.subject} · similar to row {row}, column {column}",
-        f"{maps.layer.title} · similar to row {row}, column {column}",
-    )
+    return f"{maps.layer.title} · {maps.subject} · similar to row {row}, column {column}"

@@ -88,7 +88,7 @@ def show_maps(
 ) -> None:
     """Show maps of a block's last conv layer and, unless blocks are abreast, their export menu."""
     layer, name = maps.layer, f"block-{maps.layer.block}"
-    placement = grid.Placement(name, partial(selection.open_map, layer), follows=False)
+    placement = grid.Placement(name, partial(selection.open_map, layer))
     with maps.results.holding():
         tiles = maps.ordered_grid(order, count, appearance)
         if abreast:
@@ -127,6 +127,5 @@ def show_filters(
         appearance=appearance,
         rectified=False,
     )
-    name = f"filters-{layer.block}"
-    placement = grid.Placement(name, partial(selection.open_map, layer), follows=False)
-    grid.show(results, tiles, placement)
+    on_pick = partial(selection.open_map, layer)
+    grid.show(results, tiles, grid.Placement(f"filters-{layer.block}", on_pick))

@@ -93,7 +93,9 @@ def show(notice: DeltaGenerator) -> None:
             "This text describes the ImageNet network; you see "
             f"{text_blocks.escape(network.label)}."
         )
-    show_lessons([LayerMaps(results, network, chosen, end) for end in VGG19.block_ends])
+    for column, block in zip(st.columns(len(LESSONS)), LESSONS, strict=True):
+        with column:
+            show_lesson(LayerMaps(results, network, chosen, VGG19.block_ends[block - 1]), block)
     st.fragment(show_measured)(LayerMaps(results, network, chosen, VGG19.conv_layers[-1]))
     is_trained_here = shared_instance.trained_name() != UntrainedWeights.label
     st.markdown(
@@ -170,21 +172,13 @@ def open_experiment(change: ChosenChange) -> None:
     state.change({**place, "change": change.name, "amount": change.amount})
 
 
-def show_lessons(ends: Sequence[LayerMaps]) -> None:
-    """Show the three lessons side by side."""
-    for column, block in zip(st.columns(len(LESSONS)), LESSONS, strict=True):
-        with column:
-            show_lesson(ends[block - 1], block)
-
-
 def show_lesson(maps: LayerMaps, block: int) -> None:
     """Show the maps of a lesson's block that have the highest mean, and below them its text."""
     layer, name = maps.layer, f"lesson-{block}"
     title, text = LESSONS[block][maps.network.label == UntrainedWeights.label]
     st.subheader(title)
-    placement = grid.Placement(
-        name, partial(selection.open_map, layer), width=WIDTH, largest_tile=112, follows=False
-    )
+    on_pick = partial(selection.open_map, layer)
+    placement = grid.Placement(name, on_pick, width=WIDTH, largest_tile=112)
     with maps.results.holding():
         tiles = maps.grid(sorted(maps.statistics().numbers("mean", MAPS_SHOWN)))
         tiles = replace(tiles, scale_words="each on its own scale")

@@ -65,7 +65,8 @@ def show_tiles(results: Results, weights: Weights, layer: ConvLayer, tiles: Tile
     if in_color:
         key, title = "filter-colors", f"{title} as colors"
     on_pick = partial(selection.open_map, layer)
-    grid.show(results, tiles, grid.Placement(key, on_pick, largest_tile=LARGEST_TILE))
+    place = grid.Placement(key, on_pick, largest_tile=LARGEST_TILE, follows=True)
+    grid.show(results, tiles, place)
     arguments = {
         "layer": layer.name,
         "filters": tiles.axes["filter"],

@@ -118,7 +118,7 @@ def show_maps(maps: LayerMaps, room: Room, shown: ShownMaps, spec: AttributionSp
 
 def show_grid(maps: LayerMaps, shown: ShownMaps) -> None:
     """Show the grid of a layer's feature maps, and their export menu."""
-    placement = grid.Placement(GRID, inspector.select_map)
+    placement = grid.Placement(GRID, inspector.select_map, follows=True)
 
     def make() -> grid.Grid:
         return maps.ordered_grid(shown.order, shown.count, shown.appearance)

@@ -85,9 +85,8 @@ def pick(key: str, target: ClassTarget, count: int) -> None:
         state.change({"class": number, **exchanged})
 
 
-def choose(label: str, key: str, names: ClassNames, placeholder: str) -> int | None:
-    """Show a select box of all classes; return the chosen class's number, or None."""
+def choose(label: str, key: str, names: ClassNames, placeholder: str) -> None:
+    """Show a select box of all classes for a field."""
     st.selectbox(
         label, index=None, placeholder=placeholder, **state.bind_options(key, names.labels)
     )
-    return state.number(key)

@@ -173,18 +173,23 @@ class Grid(Tiles):
         return columns
 
 
+def ignore(number: int) -> None:
+    """Ignore a click on a tile, in grids whose tiles lead nowhere."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """Place and size of a grid on the page."""
 
     name: str  # the component's key
-    on_pick: Callable[[int], None]  # callback for a click on a tile; gets the tile's number
+    # Callback for a click on a tile, which gets the tile's number. Default: tiles lead nowhere.
+    on_pick: Callable[[int], None] = ignore
     width: int = PAGE_WIDTH  # approximate width of the mosaic in CSS pixels
     largest_tile: int = LARGEST_TILE  # limits of a tile's side in CSS pixels
     smallest_tile: int = 4  # limits of a tile's side in CSS pixels
     wraps: bool = False  # whether to halve the rows before their tiles get smaller than that
     # Whether to outline the selected channel, and the channels that a tour's answer names.
-    follows: bool = True
+    follows: bool = False
     tools: bool = True  # whether to show buttons above the grid
     title: str = ""  # line above the grid, in which `**` encloses what is bold
     heads: Sequence[str] = ()  # titles above the columns
@@ -348,7 +353,3 @@ def legend(scale: Scale) -> dict[str, list[str]]:
     stops = scale.colors[:: len(scale.colors) // 14].tolist()
     colors = ["rgb({},{},{})".format(*stop) for stop in stops]
     return {"labels": list(filter(None, scale.labels)), "colors": colors}
-
-
-def ignore(number: int) -> None:
-    """Ignore a click on a tile, in grids whose tiles lead nowhere."""
