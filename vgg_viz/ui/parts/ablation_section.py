@@ -7,7 +7,6 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.export.appearance import COLOR_MAPS, PAIR_SCALES
 from vgg_viz.export.number_format import figure, signed
 from vgg_viz.fields import HERE, LATER_LAYERS, MOST_ABLATED, NEXT, Value
 from vgg_viz.interpretability.ablation import MapChanges
@@ -21,7 +20,6 @@ from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import controls, export_menu, text_blocks
-from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.ui.widgets.grid import Grid
 
 NUMBERS, ABLATED_IN, LATER_LAYER = "ablated", "ablated_in", "later_layer"
@@ -234,10 +232,9 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     if not change.mean.any():
         st.info(f"Nothing changes in {change.layer.name}.")
         return
-    shown_as, appearance = chosen_form()
     pair = ablation.pair(change, count)
     columns = min(COLUMNS, len(pair.numbers)) if count == TILES else 0
-    grids = [replace(each, columns=columns) for each in pair.grids(shown_as, appearance)]
+    grids = [replace(each, columns=columns) for each in pair.grids(*pairs.chosen_form())]
     steps = trail_steps(change, pair.numbers)
     maps, chosen, start = ablation.maps, selection.current(), None
     if chosen and chosen.position:
@@ -251,26 +248,20 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
         else:
             follow(number)
 
-    pairs.show(grids, maps.results, on_pick, NUMBERS, follows=False)
+    pairs.show(grids, maps.results, on_pick, NUMBERS)
 
 
 def offer_export(ablation: AblatedMaps, change: MapChanges) -> None:
     """Show the menu that exports what `show_pair` shows."""
     if not change.mean.any():
         return
-    shown_as, appearance = chosen_form()
+    form = pairs.chosen_form()
     export_menu.offer(
         "ablation",
         f"{change.layer.name} without {short_list(ablation.numbers)} of {ablation.maps.layer.name}",
-        lambda: ablation.pair(change, TILES).grids(shown_as, appearance),
+        lambda: ablation.pair(change, TILES).grids(*form),
         lambda: ablation.pair(change, TILES).script_runs(),
     )
-
-
-def chosen_form() -> tuple[str, Appearance]:
-    """Return the chosen form of a pair (side by side, or the difference) and its appearance."""
-    scale, colors = state.choice("pair_scale", PAIR_SCALES), state.choice("colors", COLOR_MAPS)
-    return str(state.value("shown_as")), Appearance(scale, colors)
 
 
 def open_without(step: TrailStep, source: Mapping[str, Value]) -> None:

@@ -1,7 +1,8 @@
 """Comparison of a layer's feature maps between two images, two networks or two preprocessings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -19,9 +20,9 @@ from vgg_viz.ui.parts import inspector, map_tabs, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, NAMES, Pair, Sides
 from vgg_viz.ui.state import mode, selection
-from vgg_viz.ui.widgets import controls, export_menu, grid, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import controls, export_menu, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
-from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
+from vgg_viz.ui.widgets.controls import Appearance
 from vgg_viz.views import UNCHANGED, Comparison
 
 INSPECTORS = ("inspector-0", "inspector-1")
@@ -44,24 +45,21 @@ INTRODUCTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class ComparisonSpec:
-    """Settings of a comparison: how its second side differs, and how to show both."""
+class ComparisonSpec(NamedTuple):
+    """A comparison: how its second side differs."""
 
     kind: Comparison  # property in which the two sides differ: image, network or preprocessing
     picture: InputImage | None  # second image, if the sides differ in the image
-    shown_as: str  # a name of `SHOWN_AS`: side by side, or their difference
-    appearance: Appearance  # names of the color scale and the color map
 
 
 def choose(chosen: InputImage) -> ComparisonSpec | None:
     """Show the controls of a comparison of feature maps; return it, or None."""
     compared = choose_other(chosen)
-    if compared is None:
-        return None
-    shown_as, scale = pairs.choose()
-    color_map = DIVERGING if shown_as == "difference" else controls.color_map()
-    return replace(compared, shown_as=shown_as, appearance=Appearance(scale, color_map))
+    if compared:
+        pairs.choose()
+        if state.value("shown_as") != "difference":
+            controls.color_map()
+    return compared
 
 
 def choose_other(chosen: InputImage) -> ComparisonSpec | None:
@@ -74,7 +72,7 @@ def choose_other(chosen: InputImage) -> ComparisonSpec | None:
         other = picture_chooser.choose_other(chosen)
     elif kind == UNCHANGED:
         other = picture_chooser.unchanged()
-    return ComparisonSpec(kind, other, "side", grid.OWN_SCALE)
+    return ComparisonSpec(kind, other)
 
 
 def show(
@@ -85,21 +83,22 @@ def show(
     sides = maps, other_side(maps, compared, notice)
     if sides[0].key == sides[1].key:
         pairs.note_identical(compared.kind)
-    pair = make_pair(sides, count, order)
+    pair, form = make_pair(sides, count, order), pairs.chosen_form()
     pairs.show(
-        pair.grids(compared.shown_as, compared.appearance),
+        pair.grids(*form),
         maps.results,
         lambda name, number: inspector.select_map(number, HALF_OF.get(name, "")),
         "compared",
+        follows=True,
     )
     export_menu.offer(
         "comparison",
         f"Feature maps of {maps.layer.name} compared",
-        lambda: make_pair(sides, count, order).grids(compared.shown_as, compared.appearance),
+        lambda: make_pair(sides, count, order).grids(*form),
         lambda: make_pair(sides, count, order).script_runs(),
     )
     if not mode.in_lecture() or selection.current():
-        show_inspectors(sides, compared.appearance, pair.numbers)
+        show_inspectors(sides, form[1], pair.numbers)
 
 
 def other_side(maps: LayerMaps, compared: ComparisonSpec, notice: DeltaGenerator) -> LayerMaps:

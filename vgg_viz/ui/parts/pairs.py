@@ -15,6 +15,7 @@ from vgg_viz.model.network import Network
 from vgg_viz.model.networks import NETWORKS
 from vgg_viz.option import tooltip
 from vgg_viz.serving.results import Results, ValueRange
+from vgg_viz.ui import state
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import controls, grid, text_blocks
 from vgg_viz.ui.widgets.controls import DIVERGING, Appearance
@@ -115,13 +116,21 @@ class Pair:
         return [side.script_run(name, self.numbers) for name, side in both]
 
 
-def choose() -> tuple[str, str]:
-    """Show how to compare two sides, and on which scale; return both names."""
-    shown_as, scales = controls.one_of("Show", "shown_as", SHOWN_AS), PAIR_SCALES
-    if shown_as == "difference":
+def choose() -> None:
+    """Show the choices of how to compare two sides, and on which scale."""
+    scales = PAIR_SCALES
+    if controls.one_of("Show", "shown_as", SHOWN_AS) == "difference":
         # It has only one tile per map, so "each tile" and "each pair" coincide.
         scales = {name: scale for name, scale in scales.items() if name != "own"}
-    return shown_as, controls.one_of("Scale", "pair_scale", scales, help_text=tooltip(scales))
+    controls.one_of("Scale", "pair_scale", scales, help_text=tooltip(scales))
+
+
+def chosen_form() -> tuple[str, Appearance]:
+    """Return the chosen form of a pair (side by side, or the difference) and its appearance."""
+    shown_as, scale, colors = (
+        str(state.value(key)) for key in ("shown_as", "pair_scale", "colors")
+    )
+    return shown_as, Appearance(scale, DIVERGING if shown_as == "difference" else colors)
 
 
 def show(
@@ -130,7 +139,7 @@ def show(
     on_pick: Callable[[str, int], None],
     prefix: str,
     *,
-    follows: bool = True,
+    follows: bool = False,
 ) -> None:
     """Show the grids of a pair beside each other."""
     with st.container(key=f"{prefix}-pair"):
