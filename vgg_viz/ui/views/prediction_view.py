@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.number_format import figure, signed
-from vgg_viz.fields import EVIDENCE, HALVES, MOST_CLASSES
+from vgg_viz.fields import ALL, EVIDENCE, HALVES, MOST_CLASSES
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES, Side
+from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS, SIDES
 from vgg_viz.interpretability.class_evidence.own_head import OwnHead
 from vgg_viz.model.architecture import VGG19, format_shape
 from vgg_viz.model.class_names import ClassNames
@@ -50,6 +49,7 @@ HALF = 560  # CSS pixels: half the page
 MOST_TIMES = 1_000_000  # largest ratio of two probabilities in words
 MOST_EXPONENT = 100.0  # beyond which a ratio would overflow
 Sides = Sequence[Predictions]  # of a comparison, or one
+ShowOne = Callable[[Predictions, ClassTarget], None]  # shows one of the sides
 
 
 INTRODUCTION = (
@@ -64,18 +64,6 @@ UNTRAINED = (
 OVERFLOW = "With these weights, activations overflow float32, so the logits cannot be computed."
 
 
-class Choices(NamedTuple):
-    """Values that the viewer chose with the controls in the sidebar."""
-
-    picture: InputImage
-    compared: ComparisonSpec | None
-    class_count: int
-    methods: Sequence[str]
-    map_count: int
-    side: Side
-    network: NetworkChoice
-
-
 def show(notice: DeltaGenerator) -> None:
     """Show the Prediction view: controls, most likely classes, evidence and most important maps."""
     choice = str(state.value("network"))
@@ -83,55 +71,62 @@ def show(notice: DeltaGenerator) -> None:
     is_own = own is not None or choice not in NETWORKS
     names = ClassNames() if is_own and own is None else chosen_dense.names_of(own)
     with st.sidebar:
-        choices = choose(names)
+        picture, compared, network = choose(names)
     about = introduction(own.head if own else None) if is_own else INTRODUCTION
     text_blocks.prose(about, "## Predicted classes")
     chosen_dense.show_missing_names(names)
     below = st.container()
-    maps = LayerMaps(results(notice), load_network(choices.network, below), choices.picture, LAST)
-    sides = predictions_of(sides_of(maps, choices.compared, below))
+    maps = LayerMaps(results(notice), load_network(network, below), picture, LAST)
+    sides = predictions_of(sides_of(maps, compared, below))
     if not sides:
         if not is_own:
             show_dense_layers()
     elif not all(one.prediction().is_finite for one in sides):
         st.warning(OVERFLOW, icon=":material/error:")
     else:
-        show_predictions(sides, choices)
+        show_predictions(sides, target_of(sides[0]), chosen_methods())
 
 
-def choose(names: ClassNames) -> Choices:
-    """Show the view's controls and return the values that the viewer chose."""
+def choose(names: ClassNames) -> tuple[InputImage, ComparisonSpec | None, NetworkChoice]:
+    """Show the view's controls; return the chosen picture, comparison and network."""
     picture = picture_chooser.current()
     compared = comparison.choose_other(picture)
-    most = min(MOST_CLASSES, names.count)
-    class_count = controls.count("Number of classes", "classes", most)
+    controls.count("Number of classes", "classes", min(MOST_CLASSES, names.count))
     class_list.choose("Evidence for", "class", names, "the most likely class")
     class_list.choose("Rather than", "against", names, "no other class")
-    method = controls.one_of_many("Evidence method", "evidence", EVIDENCE)
-    methods = tuple(EVIDENCE_METHODS) if method == "all" else [method]
-    map_count = controls.count("Most important maps", "important_maps", LAST.filters)
-    side = controls.one_of("Maps with evidence", "side", SIDES)
-    return Choices(picture, compared, class_count, methods, map_count, side, controls.network())
+    controls.one_of_many("Evidence method", "evidence", EVIDENCE)
+    controls.count("Most important maps", "important_maps", LAST.filters)
+    controls.one_of("Maps with evidence", "side", SIDES)
+    return picture, compared, controls.network()
 
 
-def show_predictions(sides: Sides, choices: Choices) -> None:
+def chosen_methods() -> Sequence[str]:
+    """Return the names of the chosen evidence method, or of all."""
+    chosen = state.choice("evidence", EVIDENCE)
+    return tuple(EVIDENCE_METHODS) if chosen == ALL else [chosen]
+
+
+def show_predictions(sides: Sides, target: ClassTarget, methods: Sequence[str]) -> None:
     """Show the most likely classes, the evidence for a class, and the most important maps.
 
     In lecture mode and on a tour, the evidence is on the first screen, and a tour leaves out the
     maps.
     """
-    target = target_of(sides[0])
-    is_single = len(choices.methods) == len(target.classes) == 1
+    is_single = len(methods) == len(target.classes) == 1
     if len(sides) == 1 and (is_single or mode.on_tour()):
         # The evidence comes first, so that a long list cannot push it down.
         left, right = st.columns(2, gap="large")
         with left:
-            show_heatmaps(sides[0], target, choices.methods)
+            show_heatmaps(sides[0], target, methods)
         with right:
-            show_list(sides[0], target, choices.class_count)
-            show_reading(sides, target, choices.methods)
+            show_list(sides[0], target)
+            show_reading(sides, target, methods)
     else:
-        show_one_above_the_other(sides, target, choices)
+        parts: list[ShowOne] = [show_list, partial(show_heatmaps, methods=methods)]
+        first, last = reversed(parts) if mode.in_lecture() else parts
+        in_columns(sides, target, first)
+        show_reading(sides, target, methods)
+        in_columns(sides, target, last)
     if not mode.is_explained():
         if st.toggle("Deletion curves: which method to trust", **state.bind("deletion")):
             in_columns(sides, target, deletion_curves.show)
@@ -140,7 +135,7 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
         if epsilon := adversarial_example.choose(sides[0].names):
             in_columns(sides, target, partial(adversarial_example.show, epsilon=epsilon))
     if not mode.on_tour():  # its steps fit on one screen
-        show_important_maps(sides, target, choices.side, choices.map_count)
+        show_important_maps(sides, target)
     if not mode.is_explained():
         with st.expander("How the dense layers compute the logits"):
             first = sides[0].dense
@@ -148,18 +143,6 @@ def show_predictions(sides: Sides, choices: Choices) -> None:
                 show_own_head(first.head)
             else:
                 show_dense_layers()
-
-
-def show_one_above_the_other(sides: Sides, target: ClassTarget, choices: Choices) -> None:
-    """Show the most likely classes above the evidence; in a lecture, the evidence first."""
-    parts: list[Callable[[Predictions, ClassTarget], None]] = [
-        partial(show_list, count=choices.class_count),
-        partial(show_heatmaps, methods=choices.methods),
-    ]
-    first, last = reversed(parts) if mode.in_lecture() else parts
-    in_columns(sides, target, first)
-    show_reading(sides, target, choices.methods)
-    in_columns(sides, target, last)
 
 
 def sides_of(
@@ -214,9 +197,7 @@ def target_in(predictions: Predictions, target: ClassTarget) -> ClassTarget:
     return ClassTarget(most_likely)
 
 
-def in_columns(
-    sides: Sides, target: ClassTarget, show_one: Callable[[Predictions, ClassTarget], None]
-) -> None:
+def in_columns(sides: Sides, target: ClassTarget, show_one: ShowOne) -> None:
     """Show each side of a comparison by ``show_one`` in a column; one side without columns."""
     places = st.columns(2, gap="large") if len(sides) == 2 else [st.container()]
     for place, one in zip(places, sides, strict=True):
@@ -226,9 +207,10 @@ def in_columns(
             show_one(one, target_in(one, target))
 
 
-def show_list(predictions: Predictions, target: ClassTarget, count: int) -> None:
+def show_list(predictions: Predictions, target: ClassTarget) -> None:
     """Show the most likely classes of one prediction, with their probabilities and logits."""
-    maps = predictions.maps
+    maps, total = predictions.maps, predictions.names.count
+    count = min(state.number("classes") or 1, total)
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
     if maps.network.label == UntrainedWeights.label:
@@ -236,8 +218,7 @@ def show_list(predictions: Predictions, target: ClassTarget, count: int) -> None
     class_list.show(
         f"classes-{predictions.number}", label, prediction, predictions.names, target, count
     )
-    total = predictions.names.count
-    line = predictions.caption(f"Top {min(count, total)} of {total:,} classes")
+    line = predictions.caption(f"Top {count} of {total:,} classes")
     st.caption(text_blocks.escape_marks(line))
 
 
@@ -316,10 +297,8 @@ def show_heatmaps(predictions: Predictions, target: ClassTarget, methods: Sequen
     key = f"evidence-{predictions.number}"
     place = grid.Placement(
         key,
-        grid.ignore,
         width=HALF,
         largest_tile=LARGEST_TILE,
-        follows=False,
         heads=predictions.column_headings(methods, target),
     )
     grid.show(predictions.maps.results, predictions.evidence_grid(methods, target), place)
@@ -332,7 +311,7 @@ def show_heatmaps(predictions: Predictions, target: ClassTarget, methods: Sequen
     )
 
 
-def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: int) -> None:
+def show_important_maps(sides: Sides, target: ClassTarget) -> None:
     """Show the maps whose ablation lowers, or raises, the class's logit most, for each side."""
     text_blocks.prose(
         f"Each of the {LAST.filters} maps of {LAST.name} was ablated by itself; these change the "
@@ -340,11 +319,12 @@ def show_important_maps(sides: Sides, target: ClassTarget, side: Side, count: in
         "map** to inspect its largest value, and to trace that back to the pixels, layer by layer.",
         "### Most important maps",
     )
-    in_columns(sides, target, partial(show_maps, side=side, count=count))
+    in_columns(sides, target, show_maps)
 
 
-def show_maps(predictions: Predictions, target: ClassTarget, side: Side, count: int) -> None:
+def show_maps(predictions: Predictions, target: ClassTarget) -> None:
     """Show the maps that change the class's logit most when ablated, and their export menu."""
+    side, count = state.choice("side", SIDES), state.number("important_maps") or 1
     label = predictions.label(target)
     numbers = predictions.important_maps(target, side, count)
     if not numbers:
@@ -359,7 +339,6 @@ def show_maps(predictions: Predictions, target: ClassTarget, side: Side, count: 
         largest_tile=140,
         smallest_tile=72,
         wraps=True,
-        follows=False,
     )
     columns = min(MAPS_PER_ROW // (2 if predictions.other else 1), len(numbers))
     tiles = predictions.important_maps_grid(target, side, numbers, columns)
