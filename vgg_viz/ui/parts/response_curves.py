@@ -34,54 +34,39 @@ ALL_LAYERS = (
 COLUMNS = ("amount", "curve", RELATIVE, "value")
 
 
-def chosen_change() -> ChosenChange | None:
-    """Return the change of the image; without one, show a note."""
-    if image_change.chosen().name != NONE:
-        return image_change.chosen()
-    text_blocks.note("Choose a change in the sidebar, under *Change the image*.")
-    return None
-
-
 def show_layer(maps: LayerMaps) -> None:
     """Show the curves of the chosen map, or of its layer alone."""
-    if not (change := chosen_change()):
-        return
     chosen = selection.current()
     position = chosen.position if chosen and chosen.position else (0, 0)
-    unchanged = picture_chooser.unchanged_of(maps.picture)
-    begin = partial(layer_responses, maps.network, unchanged.pixels, change, maps.layer, position)
-    key = ("responses", maps.network.identity, unchanged.digest, change._replace(amount=0))
-    st.markdown(THIS_LAYER)
-    show_job(
-        maps,
-        change,
-        (*key, maps.layer.name, position),
-        begin,
-        lambda responses: layer_points(responses, chosen),
-        maps.layer.title,
-    )
+    measure = partial(layer_responses, layer=maps.layer, position=position)
+    key = ("responses", maps.layer.name, position)
+    points_of = partial(layer_points, chosen=chosen)
+    show(maps, THIS_LAYER, key, measure, points_of, maps.layer.title)
 
 
 def show_layers(maps: LayerMaps) -> None:
     """Show one curve for each of the 16 conv layers."""
-    if not (change := chosen_change()):
-        return
-    unchanged = picture_chooser.unchanged_of(maps.picture)
-    key = ("correlations", maps.network.identity, unchanged.digest, change._replace(amount=0))
-    begin = partial(correlations_by_layer, maps.network, unchanged.pixels, change)
-    st.markdown(ALL_LAYERS)
-    show_job(maps, change, key, begin, layers_points, "all 16 conv layers")
+    key, layers = ("correlations",), "all 16 conv layers"
+    show(maps, ALL_LAYERS, key, correlations_by_layer, layers_points, layers)
 
 
-def show_job(
+def show(
     maps: LayerMaps,
-    change: ChosenChange,
+    text: str,
     key: tuple[object, ...],
-    begin: Callable[[Callable[[Any], None]], Job[Any]],
+    measure: Callable[..., Job[Any]],
     points_of: Callable[[Any], list[LinePoint]],
     layers: str,
 ) -> None:
-    """Show a chart of a job's result, and while it runs, of the points so far."""
+    """Show a chart of what is measured over a change's amounts, and meanwhile of the points so far.
+
+    Without a change of the image, show a note.
+    """
+    change, unchanged = image_change.chosen(), picture_chooser.unchanged_of(maps.picture)
+    if change.name == NONE:
+        text_blocks.note("Choose a change in the sidebar, under *Change the image*.")
+        return
+    st.markdown(text)
     slot, so_far = st.empty(), list[Any]()
 
     def draw(result: Any) -> None:
@@ -93,11 +78,14 @@ def show_job(
         so_far.clear()
 
     result = maps.results.cached_in_slices(
-        key, lambda: begin(so_far.append), long=True, after_slice=after_slice
+        (*key, maps.network.identity, unchanged.digest, change._replace(amount=0)),
+        lambda: measure(maps.network, unchanged.pixels, change, on_point=so_far.append),
+        long=True,
+        after_slice=after_slice,
     )
     draw(result)
     points = points_of(result)
-    subject = f"{maps.network.label} · {picture_chooser.unchanged_of(maps.picture).caption}"
+    subject = f"{maps.network.label} · {unchanged.caption}"
     label = CHANGES[change.name].label
     st.caption(text_blocks.escape(f"{subject} · {label} · {layers} · after ReLU"))
     export_menu.offer_table("responses", f"Responses to {label.lower()}", lambda: table(points))
