@@ -123,10 +123,10 @@ def show_predictions(sides: Sides, target: ClassTarget, methods: Sequence[str]) 
             show_reading(sides, target, methods)
     else:
         parts: list[ShowOne] = [show_list, partial(show_heatmaps, methods=methods)]
-        first, last = reversed(parts) if mode.in_lecture() else parts
-        in_columns(sides, target, first)
+        above, below = reversed(parts) if mode.in_lecture() else parts
+        in_columns(sides, target, above)
         show_reading(sides, target, methods)
-        in_columns(sides, target, last)
+        in_columns(sides, target, below)
     if not mode.is_explained():
         if st.toggle("Deletion curves: which method to trust", **state.bind("deletion")):
             in_columns(sides, target, deletion_curves.show)
