@@ -7,7 +7,7 @@ from tests.support.pages import unpacked
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui import state
 from vgg_viz.ui.widgets import layer_bars
-from vgg_viz.ui.widgets.layer_bars import LayerBar, number, percentage
+from vgg_viz.ui.widgets.layer_bars import number, percentage
 
 
 @pytest.fixture(autouse=True)
@@ -16,8 +16,9 @@ def current(monkeypatch):
 
 
 def header(*values, text_of=number):
-    bars = [LayerBar(*one) for one in zip(VGG19.conv_layers, values, strict=False)]
-    return layer_bars.metadata("Height", bars, text_of)
+    others = len(VGG19.conv_layers) - len(values)  # undefined, so without a bar
+    padded = [*values, *[np.nan] * others]
+    return layer_bars.metadata("Height", padded, text_of, [""] * len(padded))
 
 
 def test_bars_and_ticks_have_one_scale_with_zero():

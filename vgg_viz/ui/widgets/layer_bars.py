@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from vgg_viz.export.number_format import figure
 from vgg_viz.model.architecture import VGG19, ConvLayer
@@ -13,14 +12,6 @@ from vgg_viz.ui.widgets import components
 
 DIGITS = 3
 MOST_TICKS = 5
-
-
-class LayerBar(NamedTuple):
-    """A conv layer and the value that its bar shows."""
-
-    layer: ConvLayer
-    value: float
-    detail: str = ""  # a further line of the tooltip
 
 
 def number(value: float) -> str:
@@ -53,21 +44,18 @@ def show(
 
     An undefined value (NaN) has no bar. ``details`` are further lines of the tooltips.
     """
-    bars = [
-        LayerBar(*one)
-        for one in zip(VGG19.conv_layers, values, details, strict=True)
-        if math.isfinite(one[1])
-    ]
-    header = metadata(title, bars, text_of)
+    header = metadata(title, values, text_of, details)
     components.mount("bars", key, components.pack(header), partial(selection.open_layer, key))
 
 
 def metadata(
-    title: str, bars: Sequence[LayerBar], text_of: Callable[[float], str]
+    title: str, values: Sequence[float], text_of: Callable[[float], str], details: Sequence[str]
 ) -> dict[str, object]:
     """Return what the component draws; heights are shares of its height."""
-    values = ticks([bar.value for bar in bars])
-    low, high = values[0], values[-1]
+    of_layers = zip(VGG19.conv_layers, values, details, strict=True)
+    bars = [one for one in of_layers if math.isfinite(one[1])]
+    lines = ticks([value for _, value, _ in bars])
+    low, high = lines[0], lines[-1]
 
     def share(value: float) -> float:
         return (value - low) / (high - low)
@@ -75,18 +63,19 @@ def metadata(
     return {
         "title": f"{title}, layer by layer",
         "zero": share(0),
-        "ticks": [[share(value), text_of(value)] for value in values],
-        "numbers": [bar.layer.conv_number for bar in bars],
+        "ticks": [[share(value), text_of(value)] for value in lines],
+        "numbers": [layer.conv_number for layer, *_ in bars],
         "current": VGG19.conv_layer(str(state.value("layer"))).conv_number,
         "bars": [
-            described(bar, share(bar.value), f"{title}: {text_of(bar.value)}") for bar in bars
+            described(layer, share(value), f"{title}: {text_of(value)}", detail)
+            for layer, value, detail in bars
         ],
     }
 
 
-def described(bar: LayerBar, share: float, text: str) -> dict[str, object]:
+def described(layer: ConvLayer, share: float, *words: str) -> dict[str, object]:
     """Return a bar's height and its words; its name begins with the number that is seen."""
-    lines, number = [bar.layer.name, text, *filter(None, [bar.detail])], bar.layer.conv_number
+    lines, number = [layer.name, *filter(None, words)], layer.conv_number
     name = f"{number}: {', '.join(lines)}"
     return {"number": number, "share": share, "name": name, "lines": "\n".join(lines)}
 
