@@ -12,7 +12,7 @@ from vgg_viz.interpretability.ablation import MapChanges
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec, attribute
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair
+from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair, Sides
 from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
 
@@ -105,14 +105,15 @@ class AblatedMaps:
 
     def pair(self, change: MapChanges, count: int) -> Pair:
         """Return the maps of a later layer that change most, without and with the ablation."""
-        later, indices = change.layer, change.strongest(count).tolist()
+        indices = change.strongest(count).tolist()
         titles = [f"{index + 1}: {figure(float(change.mean[index]), 3)}" for index in indices]
+        sides = replace(self.maps, layer=change.layer), self.later_maps(change.layer)
         without = f"Without {short_list(self.numbers)}"
         return Pair(
-            (replace(self.maps, layer=later), self.later_maps(later)),
+            sides,
             [index + 1 for index in indices],
             ("Original", without, f"{without} minus original"),
-            self.captions(later, len(indices)),
+            captions(sides, len(indices)),
             NAMES,
             titles,
             {"mean_change": change.mean[indices]},
@@ -123,22 +124,6 @@ class AblatedMaps:
         maps = self.maps
         return MapsAfterAblation(
             maps.results, maps.network, maps.picture, later, source=maps.layer, ablated=self.numbers
-        )
-
-    def captions(self, later: ConvLayer, count: int) -> tuple[str, str, str]:
-        """Return the captions of a later layer's grids: original, ablated and difference."""
-        without = f"without {short_list(self.numbers)} of {self.maps.layer.name}"
-        titles = "number and mean change"
-        start = f"{later.title} · {self.maps.subject}"
-        end = f"{count} of {later.filters} maps shown, most changed first · after ReLU"
-        short = f"{later.name} · {self.maps.picture.title} · {count} of {later.filters} maps"
-        return (
-            text_blocks.caption(f"{start} · {end}", short),
-            text_blocks.caption(f"{start} · {without} · {titles} · {end}", short),
-            text_blocks.caption(
-                f"{start} · {without} minus original · {titles} · {end} · {DIFFERENCE_LEGEND}",
-                f"{short} · {DIFFERENCE_LEGEND}",
-            ),
         )
 
     def value_drop(self, change: MapChanges) -> ValueDrop:
@@ -157,6 +142,22 @@ class AblatedMaps:
         return maps.results.cached_in_slices(
             ("value drop", self.key), lambda: measure(maps.values())
         )
+
+
+def captions(sides: Sides, count: int) -> tuple[str, str, str]:
+    """Return the captions of a later layer's grids: original, ablated and difference."""
+    layer, titles = sides[0].layer, "number and mean change"
+    original, ablated = (f"{layer.title} · {side.subject}" for side in sides)
+    end = f"{count} of {layer.filters} maps shown, most changed first · after ReLU"
+    short = f"{layer.name} · {sides[0].picture.title} · {count} of {layer.filters} maps"
+    return (
+        text_blocks.caption(f"{original} · {end}", short),
+        text_blocks.caption(f"{ablated} · {titles} · {end}", short),
+        text_blocks.caption(
+            f"{ablated} minus original · {titles} · {end} · {DIFFERENCE_LEGEND}",
+            f"{short} · {DIFFERENCE_LEGEND}",
+        ),
+    )
 
 
 def trail_steps(change: MapChanges, numbers: Sequence[int]) -> dict[int, TrailStep]:

@@ -200,15 +200,12 @@ def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
             "*Prediction* shows how its maps affect the classes."
         )
         return []
+    are, them = ("is", "it") if len(inactive) == 1 else ("are", "them")
+    all_are = len(inactive) == len(ablation.numbers)
     if inactive:
-        are = "is" if len(inactive) == 1 else "are"
-        changed = (
-            "nothing changes"
-            if len(inactive) == len(ablation.numbers)
-            else (f"ablating {'it' if len(inactive) == 1 else 'them'} changes nothing")
-        )
+        changed = "nothing changes" if all_are else f"ablating {them} changes nothing"
         st.info(f"{map_list(inactive).capitalize()} {are} already inactive, so {changed}.")
-    if len(inactive) == len(ablation.numbers):
+    if all_are:
         return []
     try:
         changes = ablation.changes()
@@ -258,7 +255,7 @@ def offer_export(ablation: AblatedMaps, change: MapChanges) -> None:
     form = pairs.chosen_form()
     export_menu.offer(
         "ablation",
-        f"{change.layer.name} without {short_list(ablation.numbers)} of {ablation.maps.layer.name}",
+        f"{change.layer.name} {ablation.later_maps(change.layer).without}",
         lambda: ablation.pair(change, TILES).grids(*form),
         lambda: ablation.pair(change, TILES).script_runs(),
     )
