@@ -17,9 +17,9 @@ from vgg_viz.serving.background_files import AnyHead, FullFileMissing
 from vgg_viz.serving.locks import done_soon, no_pause, wait_until
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.state.page_run import give_way
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import dropped_networks
+from vgg_viz.ui.widgets.chosen_network import wait_for
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.ui.widgets.weights_notice import show_attempts
 
@@ -76,15 +76,8 @@ def load_dense(weights: Weights) -> AnyHead | None:
             icon=":material/account_tree:",
         )
         return None
-    loader, slot = shared().dense, st.empty()
-    future = loader.weights_for(weights)
-
-    def show_status() -> None:
-        slot.status("Looking for the dense layers…", state="running")
-        give_way()
-
-    wait_until(lambda: done_soon(future), show_status)
-    slot.empty()
+    future = shared().dense.weights_for(weights)
+    wait_for(future, lambda: ("Looking for the dense layers…", None), st.container())
     error = future.exception()
     if error is None:
         return future.result()

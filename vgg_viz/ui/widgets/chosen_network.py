@@ -58,7 +58,7 @@ def _load(
         shared().use(loader)
     name = shared().trained_name()
     future = start(loader)
-    wait_for(future, loader, notice)
+    wait_for(future, loader.stage, notice)
     if shared().trained_name() != name or not controls.are_current(choice, loader.found()):
         st.rerun()  # for the sidebar, which shows the network's name and properties
     error = future.exception()
@@ -76,14 +76,15 @@ def _load(
     return _load("untrained", start, notice)
 
 
-def wait_for(future: Future[Loaded], loader: Loader, place: DeltaGenerator) -> None:
-    """Wait until a network or its weights are loaded, showing the progress in ``place``."""
-    shown: list[DeltaGenerator] = []
+def wait_for(
+    future: Future[Loaded], stage: Callable[[], tuple[str, float | None]], place: DeltaGenerator
+) -> None:
+    """Wait until something is loaded, showing its progress in ``place``: a text, and a share."""
+    slot: DeltaGenerator | None = None
 
     def show_stage() -> None:
-        if not shown:
-            shown.append(place.empty())
-        slot, (text, share) = shown[0], loader.stage()
+        nonlocal slot
+        slot, (text, share) = slot or place.empty(), stage()
         if share is None:
             slot.status(text, state="running")
         else:
@@ -91,7 +92,7 @@ def wait_for(future: Future[Loaded], loader: Loader, place: DeltaGenerator) -> N
         give_way()
 
     wait_until(lambda: done_soon(future), show_stage)
-    for slot in shown:
+    if slot:
         slot.empty()
 
 

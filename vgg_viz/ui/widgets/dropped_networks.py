@@ -50,8 +50,7 @@ def show() -> None:
                 on_click=remove,
                 args=(name,),
             )
-    if problem := st.session_state.get(PROBLEM):
-        st.error(escape(problem), icon=":material/broken_image:")
+    uploads.show_problem(PROBLEM)
 
 
 def are_allowed() -> bool:

@@ -13,7 +13,6 @@ from vgg_viz.ui import state
 from vgg_viz.ui.widgets import stored_pictures, uploads
 from vgg_viz.ui.widgets.picture_upload import UPLOADED, privacy
 from vgg_viz.ui.widgets.stored_pictures import MAX_PICTURES, has_room, store
-from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -39,8 +38,7 @@ def choose() -> None:
         if state.last_own() is None and stored_pictures.stored():
             state.change({"own": next(iter(stored_pictures.stored()))})
         st.rerun()
-    if problem := st.session_state.get(PROBLEM):
-        st.error(escape(problem), icon=":material/broken_image:")
+    uploads.show_problem(PROBLEM)
     if stored := len(stored_pictures.stored()):
         which, them = (f"{stored} pictures are", "them") if stored > 1 else ("One picture is", "it")
         st.caption(f"{which} yours. {privacy(them)}")

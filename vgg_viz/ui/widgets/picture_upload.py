@@ -13,7 +13,6 @@ from vgg_viz.serving.kept_uploads import HOURS
 from vgg_viz.ui import state
 from vgg_viz.ui.state import reloads
 from vgg_viz.ui.widgets import controls, stored_pictures, uploads
-from vgg_viz.ui.widgets.text_blocks import escape
 
 if TYPE_CHECKING:
     from vgg_viz.image_io.images import DecodedImage
@@ -58,8 +57,7 @@ def show(key: str, title: str, *, camera: bool = True) -> None:
             args=(key, widget, title),
         )
     uploads.warn(key)
-    if problem := st.session_state.get(f"own-problem-{key}"):
-        st.error(escape(problem), icon=":material/broken_image:")
+    uploads.show_problem(f"own-problem-{key}")
     st.caption(privacy_note(key))
     if own_picture(key):
         icon = ":material/delete:"

@@ -8,6 +8,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vgg_viz.ui import state
+from vgg_viz.ui.widgets.text_blocks import escape
 
 MEGABYTES_TOGETHER = 100  # of files that a page has uploaded and not read
 NO_ROOM = b"no room"  # content of a file beyond this bound
@@ -42,6 +43,12 @@ def warn(key: str) -> None:
         width="stretch",
         key=f"own-tab-{key}",
     )
+
+
+def show_problem(entry: str) -> None:
+    """Show why the last upload failed, as this entry of the session's state says, if it did."""
+    if problem := st.session_state.get(entry):
+        st.error(escape(problem), icon=":material/broken_image:")
 
 
 def key(name: str) -> str:
