@@ -1,7 +1,7 @@
 """Grids of optimized images: shown while they are optimized, and compared with top patches."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -26,7 +26,7 @@ from vgg_viz.ui.parts import pairs, patch_grids
 from vgg_viz.ui.parts.patch_grids import Patches
 from vgg_viz.ui.state import mode
 from vgg_viz.ui.state.shared_instance import results, shared
-from vgg_viz.ui.widgets import chosen_channel, components, export_menu, grid, text_blocks
+from vgg_viz.ui.widgets import components, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.color_grid import ColorGrid
 from vgg_viz.ui.widgets.grid import Placement
 
@@ -222,6 +222,12 @@ class Job:
         ask = worker.progress if self.is_stopped else worker.request
         return [ask(side.spec, self.channels) for side in self.sides]
 
+    def grids(self, channels: Sequence[int], progress: Sequence[Progress]) -> list[ColorGrid]:
+        """Return each network's grid of these channels' images as optimized so far."""
+        both = zip(self.sides, progress, strict=True)
+        networks = [side.spec.network for side in self.sides]
+        return patch_grids.named([side.grid(channels, one) for side, one in both], networks)
+
     def is_live(self, progress: Sequence[Progress]) -> bool:
         """Return whether images that this viewer requested are still being optimized."""
         return not self.is_stopped and any(one.missing for one in progress)
@@ -291,17 +297,13 @@ def time_left(seconds: float | None) -> str:
 
 def show_grids(job: Job, progress: Sequence[Progress]) -> None:
     """Show a grid of images for each network; beside one grid or below two, the chosen channel."""
-    two = len(job.sides) > 1
-    columns, chooser, panels = patch_grids.room(two=two)
-    for name, side, one, column in zip(GRIDS, job.sides, progress, columns, strict=False):
-        heading = pairs.network_name(side.spec.network) if two else ""
-        with column:
-            patch_grids.show_grid(results(), side.grid(job.shown, one), name, heading)
-    with chooser:
-        channel = chosen_channel.show(job.sides[0].spec.layer)
-    for name, side, one, panel in zip(PAIRS, job.sides, progress, panels, strict=False):
-        with panel:
-            show_chosen(side, channel, one, name, stacked=not two and not mode.in_lecture())
+    stacked = len(job.sides) == 1 and not mode.in_lecture()
+
+    def show_panel(index: int, channel: int | None) -> None:
+        show_chosen(job.sides[index], channel, progress[index], PAIRS[index], stacked=stacked)
+
+    grids = job.grids(job.shown, progress)
+    patch_grids.show_grids(results(), grids, GRIDS, job.sides[0].spec.layer, show_panel)
 
 
 def show_chosen(
@@ -329,17 +331,11 @@ def offer(job: Job) -> None:
         finished = [one for one in finished if one in images and images[one].finished]
     if not finished:
         return
-    two = len(job.sides) > 1
-    named = dict(zip(pairs.NAMES if two else ["optimized"], job.sides, strict=True))
-
-    def grid_of(name: str, side: OptimizedImages) -> ColorGrid:
-        heading = pairs.network_name(side.spec.network) if two else ""
-        grid = side.grid(finished, worker.progress(side.spec, finished))
-        return replace(grid, name=name, heading=heading)
-
+    names = pairs.NAMES if len(job.sides) > 1 else ["optimized"]
+    named = dict(zip(names, job.sides, strict=True))
     export_menu.offer(
         "optimized",
         f"Optimized images of {job.sides[0].spec.layer.name}",
-        lambda: [grid_of(name, side) for name, side in named.items()],
+        lambda: job.grids(finished, [worker.progress(one.spec, finished) for one in job.sides]),
         lambda: [side.script_run(name, finished) for name, side in named.items()],
     )

@@ -184,49 +184,67 @@ def find(
 
 def show(results: Results, sides: Sequence[Patches], count: int) -> None:
     """Show top patches of ``count`` channels, of one network or of two side by side."""
-    two = len(sides) > 1
-    if two and sides[0].key == sides[1].key:
+    networks = [patches.network for patches in sides]
+    if len(sides) > 1 and sides[0].key == sides[1].key:
         pairs.note_identical("network")
-    headings = [pairs.network_name(patches.network) if two else "" for patches in sides]
-    columns, chooser, panels = room(two=two)
-    for name, patches, heading, column in zip(LAYER_GRIDS, sides, headings, columns, strict=False):
-        with column:
-            show_grid(results, patches.layer_grid(count), name, heading)
 
     def grids() -> list[ColorGrid]:
-        both = zip(names_of(sides), sides, headings, strict=True)
-        return [replace(one.layer_grid(count), name=name, heading=head) for name, one, head in both]
+        return named([patches.layer_grid(count) for patches in sides], networks)
 
-    with chooser if two else columns[0]:
+    def show_panel(index: int, channel: int | None) -> None:
+        show_channel(results, sides[index], channel, CHANNEL_GRIDS[index])
+
+    def offer_grids() -> None:
         offer(LAYER_GRIDS[0], sides, grids, range(1, count + 1))
-    with chooser:
-        channel = chosen_channel.show(sides[0].layer)
-    for name, patches, panel in zip(CHANNEL_GRIDS, sides, panels, strict=False):
-        with panel:
-            show_channel(results, patches, channel, name)
+
+    show_grids(results, grids(), LAYER_GRIDS, sides[0].layer, show_panel, offer_grids)
     if not all(side.complete for side in sides):
         # The browser reruns the page, which then shows those of further images.
         data = components.pack({"seconds": PULSE_SECONDS})
         components.mount("pulse", "patches-pulse", data, components.rerun)
 
 
-def room(*, two: bool) -> tuple[Sequence[DeltaGenerator], DeltaGenerator, Sequence[DeltaGenerator]]:
-    """Return places for the grids, the chosen channel's name, and the panels with its images.
+def named(grids: Sequence[ColorGrid], networks: Sequence[Network]) -> list[ColorGrid]:
+    """Return grids of the channels of two networks with their names; of one, the grid as it is."""
+    if len(grids) == 1:
+        return [*grids]
+    both = zip(grids, pairs.NAMES, map(pairs.network_name, networks), strict=True)
+    return [replace(tiles, name=name, heading=heading) for tiles, name, heading in both]
 
-    One grid has them beside it, unless it takes the full width; two grids have them below.
+
+def show_grids(
+    results: Results,
+    grids: Sequence[ColorGrid],
+    names: Sequence[str],
+    layer: ConvLayer,
+    show_panel: Callable[[int, int | None], None],
+    offer_grids: Callable[[], None] = lambda: None,
+) -> None:
+    """Show the grids of one or two networks' channels, and a panel for each on the chosen channel.
+
+    One grid has the panel beside it, unless it takes the full width; two grids have them below.
     """
-    if two:
-        return st.columns(2, gap="medium"), st.container(), st.columns(2, gap="medium")
-    left, panel = grid.room(beside=not is_full_width())
-    return [left], panel, [panel]
-
-
-def show_grid(results: Results, tiles: ColorGrid, name: str, heading: str) -> None:
-    """Show the grid of a network's channels, under the network's name if there are two."""
-    if heading:
-        st.subheader(text_blocks.escape_marks(heading))
-    width = HALF if heading else grid.PAGE_WIDTH
-    grid.show(results, tiles, Placement(name, inspector.select_map, width, follows=True))
+    columns: Sequence[DeltaGenerator]
+    panels: Sequence[DeltaGenerator]
+    if len(grids) > 1:
+        columns, chooser = st.columns(2, gap="medium"), st.container()
+        panels = st.columns(2, gap="medium")
+    else:
+        left, chooser = grid.room(beside=not is_full_width())
+        columns, panels = [left], [chooser]
+    for name, tiles, column in zip(names, grids, columns, strict=False):
+        with column:
+            if tiles.heading:
+                st.subheader(text_blocks.escape_marks(tiles.heading))
+            width = HALF if tiles.heading else grid.PAGE_WIDTH
+            grid.show(results, tiles, Placement(name, inspector.select_map, width, follows=True))
+    with chooser if len(grids) > 1 else columns[0]:
+        offer_grids()
+    with chooser:
+        channel = chosen_channel.show(layer)
+    for index, panel in enumerate(panels):
+        with panel:
+            show_panel(index, channel)
 
 
 def is_full_width() -> bool:
