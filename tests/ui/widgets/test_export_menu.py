@@ -201,7 +201,7 @@ def test_evidence_and_important_maps_have_their_classes_and_drops(
     maps = layer_maps(biased_network, photograph, "block5_conv4")
     names = ClassNames(tuple(f"class {number}" for number in "abcdefgh"))
     predictions, target = Predictions(maps, UntrainedDense(19), names), ClassTarget(7, 3)
-    shown = predictions.evidence_by("gradcam", target)
+    shown = predictions.evidence_grid(["gradcam"], target)
     export = Export("Evidence", lambda: [shown], list, "https://example.org/")
     rows = csv_rows(export)
     assert [(row["class"], row["class_name"]) for row in rows] == [

@@ -93,39 +93,45 @@ class Predictions:
         effects: np.ndarray = drops[:, target.chosen]
         return effects if target.against is None else effects - drops[:, target.against]
 
-    def evidence_by(self, method: str, target: ClassTarget) -> Grid:
-        """Return the evidence by one method as heatmap overlays on the image, one tile per class.
+    def evidence_grid(self, methods: Sequence[str], target: ClassTarget) -> Grid:
+        """Return the evidence as heatmap overlays on the image, one tile per class and method.
 
         With a second class, both tiles share a color scale, and a third shows their difference. The
         difference has its own scale, since it may be much smaller. Two images share their scales.
+        Each method has its own units.
         """
-        values = self.evidence_tiles(method, target)
-        titles = [self.names.name(index) for index in target.classes]
-        titles += ["Difference"] * (len(values) - len(titles))
-        halves = self.on_one_scale
-        largest = np.max(
-            [np.abs(one.evidence_tiles(method, target)).max(axis=(1, 2)) for one in halves], axis=0
-        )
-        of_classes = float(largest[: len(target.classes)].max())
-        largest[: len(target.classes)] = of_classes
+        values = np.concatenate([self.evidence_tiles(method, target) for method in methods])
+        largest = np.concatenate([self.largest_evidence(method, target) for method in methods])
+        is_single, columns = len(methods) == 1, len(values) // len(methods)
+        classes = self.class_titles(target)
+        labels = [EVIDENCE[method].label for method in methods for _ in classes]
+        numbers, one_scale = range(1, len(values) + 1), is_single and target.against is None
         return Grid(
             values,
-            titles,
-            range(1, len(values) + 1),
-            ("evidence", *(one.key for one in halves), method, *target.classes),
-            self.evidence_caption([method], target),
-            name=method,
-            heading=EVIDENCE[method].label,
-            columns=len(values),
-            axes={"tile": range(1, len(values) + 1)},
-            figures={"class": [*target.classes, None][: len(values)], "class_name": titles},
-            value_range=ValueRange(-of_classes, of_classes),
-            appearance=Appearance("layer" if target.against is None else "pair", DIVERGING),
+            classes if is_single else labels,
+            numbers,
+            ("evidence", *(one.key for one in self.on_one_scale), *methods, *target.classes),
+            self.evidence_caption(methods, target),
+            name=methods[0],
+            heading=labels[0],
+            # The tiles of a single class are laid out near-square.
+            columns=columns if is_single or target.against is not None else 0,
+            axes={"tile": numbers},
+            figures={"class": [*target.classes, None][:columns], "class_name": classes},
+            value_range=ValueRange(-float(largest[0]), float(largest[0])),
+            appearance=Appearance("layer" if one_scale else "pair", DIVERGING),
             rectified=False,
             pair=(-largest, largest),
             photograph=self.maps.picture.pixels,
-            scale_words=self.scale_words([method], target),
+            scale_words=self.scale_words(methods, target),
         )
+
+    def largest_evidence(self, method: str, target: ClassTarget) -> np.ndarray:
+        """Return the end of each tile's color scale, which the classes and two images share."""
+        halves = [one.evidence_tiles(method, target) for one in self.on_one_scale]
+        largest: np.ndarray = np.max([np.abs(tiles).max(axis=(1, 2)) for tiles in halves], axis=0)
+        largest[: len(target.classes)] = largest[: len(target.classes)].max()
+        return largest
 
     def evidence_tiles(self, method: str, target: ClassTarget) -> np.ndarray:
         """Return the evidence for each class, and the difference of two, float32 (n, 14, 14)."""
@@ -182,32 +188,15 @@ class Predictions:
         width = values.shape[2]
         return {number: divmod(int(values[number - 1].argmax()), width) for number in numbers}
 
-    def evidence_grid(self, methods: Sequence[str], target: ClassTarget) -> Grid:
-        """Return the evidence by several methods in one grid."""
-        grids = [self.evidence_by(method, target) for method in methods]
-        if len(grids) == 1:
-            return grids[0]
-        # Each method has its own units.
-        largest = np.concatenate([grid.pair[1] for grid in grids if grid.pair])
-        return replace(
-            grids[0],
-            source=np.concatenate([grid.values for grid in grids]),
-            titles=[grid.heading for grid in grids for _ in grid.titles],
-            numbers=range(1, sum(len(grid.titles) for grid in grids) + 1),
-            key=tuple(grid.key for grid in grids),
-            figures={},
-            # The tiles of a single class are laid out near-square.
-            columns=grids[0].columns if target.against is not None else 0,
-            appearance=Appearance("pair", DIVERGING),
-            pair=(-largest, largest),
-            caption=self.evidence_caption(methods, target),
-            scale_words=self.scale_words(methods, target),
-        )
+    def class_titles(self, target: ClassTarget) -> list[str]:
+        """Return the names of the target's class, or of both classes and their difference."""
+        difference = ["Difference"] * (target.against is not None)
+        return [*map(self.names.name, target.classes), *difference]
 
     def column_headings(self, methods: Sequence[str], target: ClassTarget) -> list[str]:
         """Return the column headings of the evidence grid: both classes and *Difference*."""
         is_table = len(methods) > 1 and target.against is not None
-        return [*map(self.names.name, target.classes), "Difference"] if is_table else []
+        return self.class_titles(target) if is_table else []
 
     def evidence_caption(self, methods: Sequence[str], target: ClassTarget) -> str:
         """Return the caption of a grid that shows the evidence by these methods."""

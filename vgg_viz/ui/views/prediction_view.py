@@ -305,7 +305,7 @@ def show_heatmaps(predictions: Predictions, target: ClassTarget, methods: Sequen
     export_menu.offer(
         key,
         f"Evidence for {predictions.label(target)}",
-        lambda: [predictions.evidence_by(method, target) for method in methods],
+        lambda: [predictions.evidence_grid([method], target) for method in methods],
         lambda: [predictions.evidence_run(method, target) for method in methods],
         classes=predictions.names,
     )
