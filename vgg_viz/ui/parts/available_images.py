@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import takewhile
@@ -48,51 +49,35 @@ class AvailableImage:
 
 def all_images() -> tuple[AvailableImage, ...]:
     """Return all images that the viewer can choose, without duplicates, in the page's order."""
-    options = picture_chooser.options()
     images: dict[str, AvailableImage] = {}
-    for image in (*samples(options), *of_host(options), *robin(options), *own(options)):
+    for image in choices(picture_chooser.options()):
         images.setdefault(image.digest, image)
     return tuple(images.values())
 
 
-def samples(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the sample images."""
+def choices(options: PictureOptions) -> Iterator[AvailableImage]:
+    """Yield the samples, the host's own images decoded so far, the robin, and the viewer's own."""
     for one in SAMPLES:
-        decode = partial(open_file, one, options)
         digest = sample_digest(one.name, options)
+        decode = partial(open_file, one, options)
         yield AvailableImage(one.name, one.title, digest, decode, is_sample=True)
+    for name, picture in picture_files.gallery().decoded().items():
+        decode = partial(picture.open, options)
+        yield AvailableImage(name, picture.title, decode().digest, decode, is_sample=True)
+    # The robin may be unreadable, or be gone; the error is shown when it is chosen.
+    with suppress(ImageFileError, FileUnavailable):
+        if file := picture_files.downloaded_robin():
+            decode = partial(open_file, file, options)
+            yield AvailableImage(ROBIN, file.title, decode().digest, decode)
+    for number, picture in stored_pictures.stored().items():
+        decode = partial(picture.open, options)
+        yield AvailableImage(OWN, picture.title, decode().digest, decode, number)
 
 
 @lru_cache(maxsize=2 * len(SAMPLES))
 def sample_digest(name: str, options: PictureOptions) -> str:
     """Return the digest of a sample's pixels, cached so that the sample is decoded only once."""
     return open_file(sample(name), options).digest
-
-
-def of_host(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the host's own images that have been decoded so far."""
-    for name, picture in picture_files.gallery().decoded().items():
-        decode = partial(picture.open, options)
-        yield AvailableImage(name, picture.title, decode().digest, decode, is_sample=True)
-
-
-def robin(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the walkthrough's robin, if any viewer has downloaded it before."""
-    file = picture_files.downloaded_robin()
-    if file is None:
-        return
-    try:
-        picture = open_file(file, options)
-    except (ImageFileError, FileUnavailable):
-        return  # the error is shown when the robin is chosen
-    yield AvailableImage(ROBIN, file.title, picture.digest, partial(open_file, file, options))
-
-
-def own(options: PictureOptions) -> Iterator[AvailableImage]:
-    """Yield the viewer's own images."""
-    for number, picture in stored_pictures.stored().items():
-        decode = partial(picture.open, options)
-        yield AvailableImage(OWN, picture.title, decode().digest, decode, number)
 
 
 def find_peaks(
