@@ -25,12 +25,11 @@ MOST_CONTRIBUTORS = 6  # of either sign
 COLUMNS = 4
 LARGEST_TILE = 80  # CSS pixels
 SIGNED = Appearance("zero", DIVERGING)
-# Accessible names of the grids that have no caption.
-LABELS = {
-    "contributors": "Strongest contributors",
-    "patch": "Patch, channel by channel",
-    "kernel": "Kernel of each channel",
-    "products": "Products, channel by channel",
+# Title and accessible name of the grids of a multiplication, which have no caption.
+FACTORS = {
+    "patch": ("**Patch**: the inputs under the filter", "Patch, channel by channel"),
+    "kernel": ("× **kernel**: the filter's weights", "Kernel of each channel"),
+    "products": ("= **products**", "Products, channel by channel"),
 }
 # Text on the first layer's input, by preprocessing.
 PIXELS = {
@@ -178,7 +177,7 @@ def show_contributors(value: Value, previous: ConvLayer, order: Sequence[int]) -
         title=f"**Strongest contributors**: {len(order)} of {channels} maps of "
         f"{previous.name}{pooled}, number and contribution. **Click one to trace back** its "
         "largest product.",
-        label=LABELS["contributors"],
+        label="Strongest contributors",
     )
     grid.show_uncached(tiles, placement)
 
@@ -224,18 +223,15 @@ def sources(value: Value, previous: ConvLayer, channels: Sequence[int]) -> dict[
 def show_multiplication(value: Value, order: range | list[int], names: Sequence[str]) -> None:
     """Show patch, kernel and products of a value side by side, one tile per input channel."""
     explanation = value.explanation
-    factors = {
-        "patch": ("**Patch**: the inputs under the filter", explanation.patch),
-        "kernel": ("× **kernel**: the filter's weights", value.kernel),
-        "products": ("= **products**", explanation.products),
-    }
+    factors = explanation.patch, value.kernel, explanation.products
     with st.container(key="multiplication", horizontal=True, gap="medium"):
-        for name, (title, arrays) in factors.items():
-            show_signed(name, title, arrays[list(order)].astype(np.float32), names)
+        for name, arrays in zip(FACTORS, factors, strict=True):
+            show_factor(name, arrays[list(order)].astype(np.float32), names)
 
 
-def show_signed(name: str, title: str, values: np.ndarray, titles: Sequence[str]) -> None:
+def show_factor(name: str, values: np.ndarray, titles: Sequence[str]) -> None:
     """Show 3 × 3 tiles under a title, on one color scale that is symmetric about zero."""
+    title, label = FACTORS[name]
     largest = float(np.abs(values).max())
     tiles = grid.Grid(
         values,
@@ -248,6 +244,6 @@ def show_signed(name: str, title: str, values: np.ndarray, titles: Sequence[str]
         rectified=False,
     )
     placement = grid.Placement(
-        name, largest_tile=LARGEST_TILE, tools=False, title=title, label=LABELS[name]
+        name, largest_tile=LARGEST_TILE, tools=False, title=title, label=label
     )
     grid.show_uncached(tiles, placement)

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.export.mosaic import color_levels
 from vgg_viz.export.number_format import figure, signed
@@ -32,13 +30,6 @@ POINT_HINT = (
     "Point at a position to see its receptive field in the image. Click to see how its value is "
     "computed."
 )
-
-
-def row_of_fields() -> DeltaGenerator:
-    """Return a container in which `choose` shows its fields side by side."""
-    return st.container(
-        key="inspector-fields", horizontal=True, vertical_alignment="bottom", gap="small"
-    )
 
 
 def choose(layer: Layer) -> None:
@@ -87,13 +78,14 @@ def show(
         steps = trail.to(step, maps.subject_key)
         value = decomposition_section.decompose(maps, chosen.channel, chosen.position)
     header, values, colors = header_and_values(maps, chosen, appearance)
+    offered = chosen if offers_filter and not mode.in_lecture() else None
     header |= {
         "lecture": mode.in_lecture(),
         "photo": f"{maps.picture.alt}, as VGG19 sees it",
         "trail": trail.labels(steps),
         "sum": sum_text(value.explanation) if value else "",
         "explains": explains and not mode.in_lecture(),
-        "filter": filter_label(maps, chosen) if offers_filter else "",
+        "filter": f"Show filter {offered.channel} of {maps.layer.name}" if offered else "",
         "note": missing_text(chosen, shown),
         "reveal": trail.revealed(),
     }
@@ -191,10 +183,3 @@ def missing_text(chosen: Selection | None, shown: Sequence[int]) -> str:
         f"Map {chosen.channel} is not among the {len(shown)} maps shown. To include it, show more "
         "maps or change their order."
     )
-
-
-def filter_label(maps: LayerMaps, chosen: Selection | None) -> str:
-    """Return the label of the button that opens the map's filter; empty if there is none."""
-    if chosen is None or mode.in_lecture():
-        return ""
-    return f"Show filter {chosen.channel} of {maps.layer.name}"

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.model.architecture import KINDS, VGG19, Layer, format_shape
+from vgg_viz.model.architecture import KINDS, VGG19, format_shape
 from vgg_viz.model.networks import NETWORKS, NetworkChoice
 from vgg_viz.ui.state import mode, selection, shared_instance
 from vgg_viz.ui.widgets import components, controls, diagram, picture_chooser, text_blocks
@@ -87,7 +87,19 @@ def show_conv_layers(blocks: Collection[int]) -> None:
     )
     header = ["Number", "Index", "Name", "Kernel shape", "Output shape"]
     header += ["Receptive field", "Parameters"]
-    rows = [conv_row(layer) for layer in VGG19.conv_layers if layer.block in blocks]
+    rows = [
+        [
+            str(layer.conv_number),
+            str(layer.index),
+            f"`{layer.name}`",
+            str(layer.kernel_shape),
+            format_shape(layer.output_shape),
+            f"{layer.receptive_field} × {layer.receptive_field}",
+            f"{layer.parameters:,}",
+        ]
+        for layer in VGG19.conv_layers
+        if layer.block in blocks
+    ]
     if rows:
         st.markdown(text_blocks.table(header, rows, align="rrlllrr"))
     else:
@@ -110,16 +122,3 @@ def show_all_layers() -> None:
     ]
     rows.append(["", "**Total**", "", "", f"**{VGG19.parameters:,}**"])
     st.markdown(text_blocks.table(header, rows, align="rlllr"))
-
-
-def conv_row(layer: Layer) -> list[str]:
-    """Return the cells of a conv layer's row in the table of conv layers."""
-    return [
-        str(layer.conv_number),
-        str(layer.index),
-        f"`{layer.name}`",
-        str(layer.kernel_shape),
-        format_shape(layer.output_shape),
-        f"{layer.receptive_field} × {layer.receptive_field}",
-        f"{layer.parameters:,}",
-    ]

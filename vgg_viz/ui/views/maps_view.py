@@ -33,7 +33,9 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
     with st.sidebar:
         chosen = picture_chooser.current()
         layer = controls.layer()
-        fields = inspector.row_of_fields()
+        fields = st.container(
+            key="inspector-fields", horizontal=True, vertical_alignment="bottom", gap="small"
+        )
         controls.count("Number of feature maps", "maps", layer.filters)
         compared = comparison.choose(chosen)
         if not compared:

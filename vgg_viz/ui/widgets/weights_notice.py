@@ -6,7 +6,6 @@ Each is one line, which unfolds. Of a lecture's notice, there is no more than th
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -25,15 +24,13 @@ _VALUE: Mapping[str, Value] = {
     **{"channel": 8, "row": 28, "column": 40},
 }
 # Views that teach the same without training, and the fields that open each.
-SAME_UNTRAINED: Mapping[str, Mapping[str, Value]] = MappingProxyType(
-    {
-        "Architecture": {"view": "architecture"},
-        "Receptive fields": {**_VALUE, "layer": "block4_conv4", "row": 14, "column": 20},
-        "Decomposition of a value": {**_VALUE, "tab": "decomposition"},
-        "Attribution sums": {**_VALUE, "tab": "attribution", "back_to": "input"},
-        "Experiments": {**_VALUE, "tab": "experiments", "experiment": "occlusion"},
-    }
-)
+SAME_UNTRAINED: Mapping[str, Mapping[str, Value]] = {
+    "Architecture": {"view": "architecture"},
+    "Receptive fields": {**_VALUE, "layer": "block4_conv4", "row": 14, "column": 20},
+    "Decomposition of a value": {**_VALUE, "tab": "decomposition"},
+    "Attribution sums": {**_VALUE, "tab": "attribution", "back_to": "input"},
+    "Experiments": {**_VALUE, "tab": "experiments", "experiment": "occlusion"},
+}
 
 
 def show_unavailable(
