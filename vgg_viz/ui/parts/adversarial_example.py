@@ -16,7 +16,7 @@ from vgg_viz.interpretability.experiments.image_changes import with_pixels
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.ui import state
-from vgg_viz.ui.parts import charts, map_distances
+from vgg_viz.ui.parts import map_distances
 from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.widgets import class_list, controls, export_menu, grid, text_blocks
 from vgg_viz.ui.widgets.class_list import ClassTarget
@@ -101,9 +101,7 @@ def show_distances(predictions: Predictions, changed: Predictions) -> None:
     """Show how far the changed image's maps are from the original's, layer by layer."""
     found = map_distances.distances(changed.maps, predictions.maps)
     st.markdown("**Distance by layer** from the original image")
-    rows = map_distances.bars(found)
-    plot = charts.layer_plot(rows, "distance", "Mean distance", map_distances.BAR_FORMAT)
-    number = predictions.number
+    number, plot = predictions.number, map_distances.plot(found)
     st.vega_lite_chart(plot, width="stretch", key=f"adversarial-distances-{number}")
     map_distances.offer_table(f"adversarial-{number}", changed.maps.picture.title, found)
 

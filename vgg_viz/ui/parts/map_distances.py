@@ -23,7 +23,7 @@ from vgg_viz.ui.parts.available_images import AvailableImage, all_images
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.widgets import export_menu, layer_bars, picture_chooser, text_blocks
 
-NAME, BAR_FORMAT = "map-distance", ".2~r"
+NAME = "map-distance"
 FORMULA = (
     "At each position: 2 (1 − cosine) of the two channel vectors, from 0 (alike) to 2. This is the "
     "formula of LPIPS **without its learned weights**, on VGG19 "
@@ -81,9 +81,10 @@ def key_of(maps: LayerMaps, other: LayerMaps) -> Hashable:
     return ("map distances", maps.subject_key, other.subject_key)
 
 
-def bars(found: Sequence[MapDistance]) -> list[dict[str, Any]]:
-    """Return the data of the chart of mean distances, one row per layer where it is defined."""
-    return charts.layer_rows({"distance": one.mean} for one in found)
+def plot(found: Sequence[MapDistance], number_format: str = ".2~r") -> dict[str, Any] | None:
+    """Return the specification of a chart of mean distances; None if none is defined."""
+    rows = charts.layer_rows({"distance": one.mean} for one in found)
+    return charts.layer_plot(rows, "distance", "Mean distance", number_format) if rows else None
 
 
 def offer_table(name: str, title: str, found: Sequence[MapDistance]) -> None:

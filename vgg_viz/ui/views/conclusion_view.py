@@ -148,9 +148,8 @@ def experiment(maps: LayerMaps) -> tuple[ChosenChange, tuple[LayerMaps, LayerMap
 
 def show_distances(found: Sequence[MapDistance] | None) -> None:
     """Show a chart of how far each layer's maps move if the image changes; None if not computed."""
-    rows = map_distances.bars(found) if found else []
-    plot = charts.layer_plot(rows, "distance", "Mean distance", ".2f") if rows else None
-    if found is None or rows:
+    plot = map_distances.plot(found, ".2f") if found else None
+    if found is None or plot:
         charts.show_low(plot)
 
 
