@@ -16,8 +16,10 @@ from vgg_viz.ui import state
 from vgg_viz.ui.parts import comparison, optimized_images, pasted_image, patch_grids
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.optimized_images import OptimizedImages
+from vgg_viz.ui.state import mode
+from vgg_viz.ui.state.selection import CHANNEL
 from vgg_viz.ui.state.shared_instance import results
-from vgg_viz.ui.widgets import chosen_channel, controls, own_pictures, picture_chooser, text_blocks
+from vgg_viz.ui.widgets import controls, own_pictures, picture_chooser, text_blocks
 from vgg_viz.ui.widgets.chosen_network import load_network
 from vgg_viz.views import VIEWS
 
@@ -41,7 +43,8 @@ def show(notice: DeltaGenerator) -> None:
         chosen = picture_chooser.current()
         examples = controls.one_of("Show", "examples", EXAMPLES)
         layer = controls.layer()
-        chosen_channel.choose(layer)
+        if not mode.in_lecture():
+            controls.number("Channel", CHANNEL, layer.filters, has_room=True)
         if examples == "patches":
             count = controls.count("Number of channels", "maps", layer.filters)
         else:
@@ -57,7 +60,7 @@ def show(notice: DeltaGenerator) -> None:
             # Patches come from all pictures, whichever is chosen in other views.
             picture_chooser.choose_fit()
         if examples == "patches":
-            own_pictures.choose()
+            own_pictures.show_several()
     if examples == "patches":
         about = about_patches(layer)
     else:

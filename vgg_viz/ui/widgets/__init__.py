@@ -4,15 +4,14 @@
 - `picture_chooser`: choice of the picture that the page shows, and of its resizing
 - `image_change`: choice of a change of this picture, such as a rotation
 - `picture_files`: the sample pictures and the walkthrough's robin, as files
-- `picture_upload`: the viewer's own picture, from a file or the camera
-- `own_pictures`: upload of several pictures of the viewer's own together
+- `own_pictures`: uploads of the viewer's own pictures, one or several together
 - `stored_pictures`: the viewer's own pictures by number, in their session
 - `uploads`: warning where the browser cannot upload files
 - `chosen_network`: the chosen network while it loads, and notices if there is none
 - `weights_notice`: notice that ImageNet's weights are missing, and what to do without them
 - `dropped_networks`: upload of a viewer's own network, where the host allows it
 - `chosen_dense`: the chosen network's dense layers, and the names of the classes
-- `chosen_channel`: number field and name of the chosen channel
+- `chosen_channel`: name of the chosen channel
 - `class_list`: list of the most likely classes
 - `grid`: grids of values, and the code that shows any grid on the page
 - `color_grid`: grids of color pictures

@@ -1,18 +1,12 @@
-"""Number field and name of the chosen channel, for views that have no inspector."""
+"""Name of the chosen channel, for views that have no inspector."""
 
 import streamlit as st
 
 from vgg_viz.model.architecture import ConvLayer
-from vgg_viz.ui.state import mode, selection, trail
-from vgg_viz.ui.widgets import components, controls
+from vgg_viz.ui.state import selection, trail
+from vgg_viz.ui.widgets import components
 
 REVEALED = "channel-revealed"
-
-
-def choose(layer: ConvLayer) -> None:
-    """Show a number field for a channel, except in lecture mode."""
-    if not mode.in_lecture():
-        controls.number("Channel", selection.CHANNEL, layer.filters, has_room=True)
 
 
 def show(layer: ConvLayer) -> int | None:

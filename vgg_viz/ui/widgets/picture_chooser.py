@@ -14,9 +14,9 @@ from vgg_viz.image_io.limits import ImageFileError
 from vgg_viz.samples import ASSETS, SAMPLES, sample
 from vgg_viz.ui import state
 from vgg_viz.ui.state import mode
-from vgg_viz.ui.widgets import controls, image_change, picture_files, picture_upload
+from vgg_viz.ui.widgets import controls, image_change, own_pictures, picture_files
+from vgg_viz.ui.widgets.own_pictures import own_picture
 from vgg_viz.ui.widgets.picture_files import ROBIN_FAILURE, open_file, open_robin
-from vgg_viz.ui.widgets.picture_upload import own_picture
 from vgg_viz.ui.widgets.text_blocks import escape
 from vgg_viz.views import View
 
@@ -37,7 +37,7 @@ def choose_other(beside: InputImage) -> InputImage:
     """Show the choice of a second picture, to compare with the page's picture, and return it."""
     st.selectbox("The other picture", **state.bind_options("other", titles("other")))
     if state.value("other") == OWN:
-        picture_upload.show("other", "Your other picture", camera=False)
+        own_pictures.show("other", "Your other picture", camera=False)
     other = load("other")
     if other.stretchable and not beside.stretchable:  # else the switch is there already
         choose_as_stored()
@@ -78,7 +78,7 @@ def choose() -> InputImage:
     st.pills("Picture", required=True, **state.bind_options("picture", named))
     picture = load("picture")
     if state.value("picture") == OWN:
-        picture_upload.show("picture", "Your picture")
+        own_pictures.show("picture", "Your picture")
     choose_fit()
     if picture.stretchable:
         choose_as_stored()

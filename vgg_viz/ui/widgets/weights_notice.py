@@ -47,7 +47,11 @@ def show_unavailable(
         with st.container(horizontal=True, key="links-untrained"):
             for label, fields in SAME_UNTRAINED.items():
                 st.button(label, type="tertiary", on_click=leave_for, args=(fields,))
-        show_pictures()
+        st.markdown("**With ImageNet's weights**, the page shows such filters and maps:")
+        columns = st.columns(len(IMAGENET_PICTURES))
+        for column, one in zip(columns, IMAGENET_PICTURES, strict=True):
+            caption = f"ImageNet · {one.layer} · {one.caption}"
+            column.image(str(one.path), caption, width="stretch", alt=caption)
         show_remedy(attempts, retry)
 
 
@@ -55,15 +59,6 @@ def leave_for(fields: Mapping[str, Value]) -> None:
     """Fold the notice and set fields of the page (widget callback)."""
     st.session_state["weights-notice-open"] = False
     state.change(fields)
-
-
-def show_pictures() -> None:
-    """Show pictures that were drawn with ImageNet's weights."""
-    st.markdown("**With ImageNet's weights**, the page shows such filters and maps:")
-    columns = st.columns(len(IMAGENET_PICTURES))
-    for column, one in zip(columns, IMAGENET_PICTURES, strict=True):
-        caption = f"ImageNet · {one.layer} · {one.caption}"
-        column.image(str(one.path), caption, width="stretch", alt=caption)
 
 
 def headline() -> str:
