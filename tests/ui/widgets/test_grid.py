@@ -17,7 +17,7 @@ from vgg_viz.ui.widgets.controls import Appearance
 def test_numbers_are_formatted_for_people():
     assert grid.formatted(np.array([4237.2, -0.00001234, 0.0])) == ["4,237", "−0.00001234", "0"]
     assert grid.legend(grid.color_scale("gray", (0.0, 12345.0)))["labels"] == ["0", "12,340"]
-    assert "zero in the middle" in grid.scale_note(Appearance("zero", "gray"), 0)
+    assert "zero in the middle" in grid.scale_name(Appearance("zero", "gray"))
 
 
 def test_only_a_click_on_a_tile_of_the_grid_counts(monkeypatch):

@@ -126,14 +126,19 @@ class Grid(Tiles):
 
     def scale_note(self, struck: int) -> str:
         """Describe the color scale and the number of constant tiles, for the end of the caption."""
-        return scale_note(self.appearance, struck, self.scale_words, overlay=self.is_overlay)
+        note = self.scale_words or scale_name(self.appearance)
+        if self.is_overlay:
+            note += " · values near zero are transparent"
+        if struck:
+            tiles = "tile is" if struck == 1 else "tiles are"
+            note += f" · {struck} constant {tiles} struck through"
+        return note
 
     def export_note(self, *, several: bool) -> str:
         """Return a line for exports that names the color scale and the color map."""
-        words = self.scale_words
-        if several and words:
-            words = f"each method: {words}"
-        scale = scale_note(self.appearance, 0, words, overlay=self.is_overlay)
+        scale = self.scale_note(0)
+        if several and self.scale_words:
+            scale = f"each method: {scale}"
         color_map = COLOR_MAPS.get(self.appearance.color_map)
         return f"Scale: {scale} · colors: {color_map.label if color_map else 'Blue to red'}"
 
@@ -145,7 +150,9 @@ class Grid(Tiles):
     def scale(self) -> Scale | None:
         """Color scale of all tiles, or of each if it is centered at zero; else None."""
         scale = color_scale(self.appearance.color_map, self.limits, overlay=self.is_overlay)
-        return upper_half(scale) if scale and self.from_zero else scale
+        if scale and self.from_zero:
+            return Scale(("0", "", scale.labels[2]), scale.colors[len(scale.colors) // 2 :])
+        return scale
 
     def draw(self, width: int) -> tuple[np.ndarray, TileLayout]:
         """Draw the tiles in the colors of their scale, over the photograph if there is one."""
@@ -300,16 +307,6 @@ def full_caption(grid: Tiles, struck: int) -> str:
     return " · ".join(filter(None, [grid.caption, grid.scale_note(struck)]))
 
 
-def scale_note(appearance: Appearance, flat: int, words: str = "", *, overlay: bool = False) -> str:
-    """Describe the color scale of a grid, by ``words`` if given, for the end of its caption."""
-    note = words or scale_name(appearance)
-    if overlay:
-        note += " · values near zero are transparent"
-    if flat:
-        note += f" · {flat} constant {'tile is' if flat == 1 else 'tiles are'} struck through"
-    return note
-
-
 def scale_name(appearance: Appearance) -> str:
     """Return which tiles of a grid share its color scale, by the scale's name."""
     difference = appearance.color_map == DIVERGING
@@ -341,11 +338,6 @@ def color_scale(color_map: str, limits: Limits | None, *, overlay: bool = False)
         labels,
         mosaic.overlay_levels(color_map, *ends) if overlay else mosaic.color_levels(color_map),
     )
-
-
-def upper_half(scale: Scale) -> Scale:
-    """Return the part above zero of a color scale with zero in the middle."""
-    return Scale(("0", "", scale.labels[2]), scale.colors[len(scale.colors) // 2 :])
 
 
 def legend(scale: Scale) -> dict[str, list[str]]:
