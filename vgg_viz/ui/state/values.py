@@ -111,7 +111,8 @@ def sync() -> bool:
     query = links.encode(link.texts | link.unread)
     # A browser that has not received the last change yet still reports an earlier URL.
     expected = view.changed or query in view.known_urls
-    adopts = not view.known_urls or _went_through_history() or not expected
+    goes_back = getattr(get_script_run_ctx(), "is_history_navigation", False)  # or forward
+    adopts = not view.known_urls or goes_back or not expected
     view.link.others = link.others
     if adopts:
         _adopt(view, link)
@@ -299,11 +300,6 @@ def _view() -> View:
             st.session_state[KEY] = View()
         _known.view = st.session_state[KEY]
     return _known.view
-
-
-def _went_through_history() -> bool:
-    context = get_script_run_ctx()
-    return context is not None and getattr(context, "is_history_navigation", False)
 
 
 def _adopt(view: View, link: PassedOnLink) -> None:
