@@ -1,6 +1,6 @@
 """Ablated feature maps of a layer, and the maps of later layers computed without them."""
 
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,54 +13,10 @@ from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpe
 from vgg_viz.model.architecture import ConvLayer
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.pairs import DIFFERENCE_LEGEND, Pair, Sides
-from vgg_viz.ui.state.trail import TrailStep
 from vgg_viz.ui.widgets import text_blocks
 
 MOST_LISTED = 6  # maps listed by number where there is little room
 NAMES = ("before", "without")  # of the arrays in an export
-
-
-@dataclass(frozen=True, kw_only=True)
-class MapsAfterAblation(LayerMaps):
-    """Feature maps of a later layer, with some maps of the layer ``source`` set to zero."""
-
-    source: ConvLayer  # layer with the ablated maps
-    ablated: tuple[int, ...]  # numbers of the ablated maps, from 1
-
-    @property
-    def subject_key(self) -> tuple[object, ...]:
-        """Cache key of image, network and ablated maps, common to the maps of all later layers."""
-        return (*super().subject_key, "without", self.source.name, self.ablated)
-
-    def values(self) -> np.ndarray:
-        """Return the later layer's maps after ReLU, float32 ``(maps, height, width)``."""
-        if self.layer == self.source:
-            return self.source_maps()
-
-        def begin() -> Generator[None, None, np.ndarray]:
-            return ablation.later_maps(self.network, self.source, self.source_maps(), self.layer)
-
-        return self.results.cached_in_slices(("later maps", *self.key), begin)
-
-    def source_maps(self) -> np.ndarray:
-        """Return the maps of the layer ``source`` with the ablated ones set to zero."""
-        original = LayerMaps(self.results, self.network, self.picture, self.source)
-        return ablation.ablate(original.values(), self.ablated)
-
-    @property
-    def without(self) -> str:
-        """Ablated maps in words, for captions and messages."""
-        return f"without {short_list(self.ablated)} of {self.source.name}"
-
-    @property
-    def _warnings(self) -> list[str]:
-        return [*super()._warnings, self.without]
-
-    def script_run(self, name: str, numbers: Sequence[int]) -> Run:
-        """Return the parameters of a Keras script that reproduces the maps after ablation."""
-        run = super().script_run(name, numbers)
-        more = {"ablated_in": self.source.name, "ablated": self.ablated}
-        return replace(run, arguments={**run.arguments, **more})
 
 
 @dataclass(frozen=True)
@@ -77,71 +33,106 @@ class ValueDrop:
     change: float  # by ablation, after ReLU
 
 
-@dataclass(frozen=True)
-class AblatedMaps:
-    """Feature maps of a layer that are ablated, and the effect of the ablation on later layers."""
+@dataclass(frozen=True, kw_only=True)
+class AblatedMaps(LayerMaps):
+    """Feature maps of a layer, with some maps of the same or an earlier layer set to zero."""
 
-    maps: LayerMaps  # the layer's maps
-    numbers: tuple[int, ...]  # numbers of the ablated maps, from 1
+    source: ConvLayer  # layer with the ablated maps
+    ablated: tuple[int, ...]  # numbers of the ablated maps, from 1
 
     @property
-    def key(self) -> Hashable:
-        """Cache key of the ablation: the layer's maps, and the numbers of the ablated ones."""
-        return (*self.maps.key, self.numbers)
+    def subject_key(self) -> tuple[object, ...]:
+        """Cache key of image, network and ablated maps, common to the maps of all later layers."""
+        return (*super().subject_key, "without", self.source.name, self.ablated)
+
+    @property
+    def original(self) -> LayerMaps:
+        """Feature maps of the same layer without the ablation."""
+        return LayerMaps(self.results, self.network, self.picture, self.layer)
+
+    def values(self) -> np.ndarray:
+        """Return the maps after ReLU, float32 ``(maps, height, width)``."""
+        source = replace(self.original, layer=self.source)
+        if self.layer == self.source:
+            return ablation.ablate(source.values(), self.ablated)
+
+        def begin() -> Generator[None, None, np.ndarray]:
+            ablated = ablation.ablate(source.values(), self.ablated)
+            return ablation.later_maps(self.network, self.source, ablated, self.layer)
+
+        return self.results.cached_in_slices(("later maps", *self.key), begin)
+
+    @property
+    def without(self) -> str:
+        """Ablated maps in words, for captions and messages."""
+        return f"without {short_list(self.ablated)} of {self.source.name}"
+
+    @property
+    def _warnings(self) -> list[str]:
+        return [*super()._warnings, self.without]
+
+    def script_run(self, name: str, numbers: Sequence[int]) -> Run:
+        """Return the parameters of a Keras script that reproduces the maps after ablation."""
+        run = super().script_run(name, numbers)
+        more = {"ablated_in": self.source.name, "ablated": self.ablated}
+        return replace(run, arguments={**run.arguments, **more})
+
+    # -- effects of the ablation, of the layer whose own maps are ablated
 
     @property
     def inactive(self) -> list[int]:
         """Numbers of the ablated maps that are zero everywhere even without ablation."""
-        largest = self.maps.statistics().maximum
-        return [number for number in self.numbers if largest[number - 1] == 0]
+        largest = self.original.statistics().maximum
+        return [number for number in self.ablated if largest[number - 1] == 0]
 
     def changes(self) -> list[MapChanges]:
         """Return each later layer's changes; a `NotFiniteError` means that float32 overflows."""
-        maps = self.maps
-        return maps.results.cached_in_slices(
+        before = self.original
+        return self.results.cached_in_slices(
             ("ablation", self.key),
-            lambda: ablation.later_changes(maps.network, maps.layer, maps.values(), self.numbers),
+            lambda: ablation.later_changes(
+                self.network, self.source, before.values(), self.ablated
+            ),
         )
 
     def pair(self, change: MapChanges, count: int) -> Pair:
         """Return the maps of a later layer that change most, without and with the ablation."""
         indices = change.strongest(count).tolist()
         titles = [f"{index + 1}: {figure(float(change.mean[index]), 3)}" for index in indices]
-        sides = replace(self.maps, layer=change.layer), self.later_maps(change.layer)
-        without = f"Without {short_list(self.numbers)}"
+        later = replace(self, layer=change.layer)
+        without = f"Without {short_list(self.ablated)}"
         return Pair(
-            sides,
+            (later.original, later),
             [index + 1 for index in indices],
             ("Original", without, f"{without} minus original"),
-            captions(sides, len(indices)),
+            captions((later.original, later), len(indices)),
             NAMES,
             titles,
             {"mean_change": change.mean[indices]},
         )
 
-    def later_maps(self, later: ConvLayer) -> MapsAfterAblation:
-        """Return the feature maps of a later layer, computed with the ablated maps set to zero."""
-        maps = self.maps
-        return MapsAfterAblation(
-            maps.results, maps.network, maps.picture, later, source=maps.layer, ablated=self.numbers
-        )
-
     def value_drop(self, change: MapChanges) -> ValueDrop:
         """Return the drop of the next layer's value that changes most after ReLU; see `changes`."""
-        maps, (index, row, column) = self.maps, change.most_changed
-        spec = AttributionSpec(change.layer, index + 1, row, column, maps.layer.name)
+        before, (index, row, column) = self.original, change.most_changed
+        spec = AttributionSpec(change.layer, index + 1, row, column, self.source.name)
 
         def measure(values: np.ndarray) -> Generator[float | None, None, ValueDrop]:
-            indices = np.array(self.numbers) - 1
-            found = yield from attribute(maps.network, maps.picture.pixels, spec)
-            drop = yield from ablation.value_drop(maps.network, values, spec, self.numbers)
+            indices = np.array(self.ablated) - 1
+            found = yield from attribute(self.network, self.picture.pixels, spec)
+            drop = yield from ablation.value_drop(self.network, values, spec, self.ablated)
             contribution, after_relu = found.by_map[indices].sum(), change.largest[index]
             return ValueDrop(spec, found.value, float(contribution), drop, float(after_relu))
 
         # The maps come before the first slice: within one, they could not wait for the network.
-        return maps.results.cached_in_slices(
-            ("value drop", self.key), lambda: measure(maps.values())
+        return self.results.cached_in_slices(
+            ("value drop", self.key), lambda: measure(before.values())
         )
+
+
+def ablate(maps: LayerMaps, source: ConvLayer, numbers: tuple[int, ...]) -> AblatedMaps:
+    """Return a layer's feature maps with these maps of the layer ``source`` set to zero."""
+    subject = maps.results, maps.network, maps.picture
+    return AblatedMaps(*subject, maps.layer, source=source, ablated=numbers)
 
 
 def captions(sides: Sides, count: int) -> tuple[str, str, str]:
@@ -158,12 +149,6 @@ def captions(sides: Sides, count: int) -> tuple[str, str, str]:
             f"{short} · {DIFFERENCE_LEGEND}",
         ),
     )
-
-
-def trail_steps(change: MapChanges, numbers: Sequence[int]) -> dict[int, TrailStep]:
-    """Return where ablation changes each of a later layer's maps most, by map number."""
-    name = change.layer.name
-    return {number: TrailStep(name, number, change.position(number - 1)) for number in numbers}
 
 
 def short_list(numbers: Sequence[int]) -> str:

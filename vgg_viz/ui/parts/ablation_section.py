@@ -15,7 +15,7 @@ from vgg_viz.links import later_layer_options
 from vgg_viz.model.architecture import VGG19, ConvLayer
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import pairs
-from vgg_viz.ui.parts.ablated_maps import NAMES, AblatedMaps, map_list, short_list, trail_steps
+from vgg_viz.ui.parts.ablated_maps import NAMES, AblatedMaps, ablate, map_list, short_list
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state import mode, selection, trail
 from vgg_viz.ui.state.trail import TrailStep
@@ -55,7 +55,7 @@ def apply_earlier(maps: LayerMaps, notice: DeltaGenerator) -> LayerMaps:
     if not is_earlier():
         return maps
     source = VGG19.conv_layer(str(state.value(ABLATED_IN)))
-    after = AblatedMaps(replace(maps, layer=source), ablated_anywhere()).later_maps(maps.layer)
+    after = ablate(maps, source, ablated_anywhere())
     with notice.container(horizontal=True, vertical_alignment="center", key="ablated-earlier"):
         st.markdown(f":material/block: Computed **{after.without}**.", width="content")
         st.button(
@@ -154,7 +154,7 @@ def heading(layer: ConvLayer) -> str:
 
 def show_in_place_of_maps(maps: LayerMaps) -> None:
     """Show the changes by ablation, in lecture mode and on tours."""
-    ablation = AblatedMaps(maps, ablated())
+    ablation = ablate(maps, maps.layer, ablated())
     changes = changes_of(ablation)
     if changes:
         show_pair(ablation, chosen_change(changes), LECTURE_TILES)
@@ -176,7 +176,7 @@ def show(maps: LayerMaps) -> None:
                 "numbers, or choose a map and switch *Ablate this map* on."
             )
             return
-        ablation = AblatedMaps(maps, ablated())
+        ablation = ablate(maps, maps.layer, ablated())
         changes = changes_of(ablation)
         if not changes:
             return
@@ -193,7 +193,7 @@ def show(maps: LayerMaps) -> None:
 
 def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
     """Return each later layer's changes; if there are none, show why and return an empty list."""
-    layer, inactive = ablation.maps.layer, ablation.inactive
+    layer, inactive = ablation.source, ablation.inactive
     if layer is VGG19.conv_layers[-1]:
         st.info(
             f"{layer.name} is the last conv layer, so no later conv layer can change. "
@@ -201,7 +201,7 @@ def changes_of(ablation: AblatedMaps) -> list[MapChanges]:
         )
         return []
     are, them = ("is", "it") if len(inactive) == 1 else ("are", "them")
-    all_are = len(inactive) == len(ablation.numbers)
+    all_are = len(inactive) == len(ablation.ablated)
     if inactive:
         changed = "nothing changes" if all_are else f"ablating {them} changes nothing"
         st.info(f"{map_list(inactive).capitalize()} {are} already inactive, so {changed}.")
@@ -232,12 +232,13 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
     pair = ablation.pair(change, count)
     columns = min(COLUMNS, len(pair.numbers)) if count == TILES else 0
     grids = [replace(each, columns=columns) for each in pair.grids(*pairs.chosen_form())]
-    steps = trail_steps(change, pair.numbers)
-    maps, chosen, start = ablation.maps, selection.current(), None
+    positions = {number: change.position(number - 1) for number in pair.numbers}
+    steps = {one: TrailStep(change.layer.name, one, at) for one, at in positions.items()}
+    chosen, start = selection.current(), None
     if chosen and chosen.position:
-        start = TrailStep(maps.layer.name, chosen.channel, chosen.position)
-    follow = partial(trail.follow, steps, maps.subject_key, start)
-    source: dict[str, Value] = {ABLATED_IN: maps.layer.name, NUMBERS: ablation.numbers}
+        start = TrailStep(ablation.source.name, chosen.channel, chosen.position)
+    follow = partial(trail.follow, steps, ablation.original.subject_key, start)
+    source: dict[str, Value] = {ABLATED_IN: ablation.source.name, NUMBERS: ablation.ablated}
 
     def on_pick(mosaic: str, number: int) -> None:
         if mosaic == WITHOUT:
@@ -245,7 +246,7 @@ def show_pair(ablation: AblatedMaps, change: MapChanges, count: int) -> None:
         else:
             follow(number)
 
-    pairs.show(grids, maps.results, on_pick, NUMBERS)
+    pairs.show(grids, ablation.results, on_pick, NUMBERS)
 
 
 def offer_export(ablation: AblatedMaps, change: MapChanges) -> None:
@@ -255,7 +256,7 @@ def offer_export(ablation: AblatedMaps, change: MapChanges) -> None:
     form = pairs.chosen_form()
     export_menu.offer(
         "ablation",
-        f"{change.layer.name} {ablation.later_maps(change.layer).without}",
+        f"{change.layer.name} {ablation.without}",
         lambda: ablation.pair(change, TILES).grids(*form),
         lambda: ablation.pair(change, TILES).script_runs(),
     )
@@ -282,7 +283,7 @@ def show_value_drop(ablation: AblatedMaps, change: MapChanges) -> None:
     except NotFiniteError:
         st.warning(OVERFLOW)
         return
-    spec, maps = result.spec, short_list(ablation.numbers)
+    spec, maps = result.spec, short_list(ablation.ablated)
     before, after = result.value, result.value - result.drop
     st.markdown(
         f"**The most changed value** after ReLU in {spec.layer.name} is that of map {spec.channel} "
