@@ -113,16 +113,20 @@ def show_predictions(sides: Sides, target: ClassTarget, methods: Sequence[str]) 
     maps.
     """
     is_single = len(methods) == len(target.classes) == 1
+    count = min(state.number("classes") or 1, sides[0].names.count)
     if len(sides) == 1 and (is_single or mode.on_tour()):
         # The evidence comes first, so that a long list cannot push it down.
         left, right = st.columns(2, gap="large")
         with left:
             show_heatmaps(sides[0], target, methods)
         with right:
-            show_list(sides[0], target)
+            show_list(sides[0], target, count)
             show_reading(sides, target, methods)
     else:
-        parts: list[ShowOne] = [show_list, partial(show_heatmaps, methods=methods)]
+        parts: list[ShowOne] = [
+            partial(show_list, count=count),
+            partial(show_heatmaps, methods=methods),
+        ]
         above, below = reversed(parts) if mode.in_lecture() else parts
         in_columns(sides, target, above)
         show_reading(sides, target, methods)
@@ -207,10 +211,9 @@ def in_columns(sides: Sides, target: ClassTarget, show_one: ShowOne) -> None:
             show_one(one, target_in(one, target))
 
 
-def show_list(predictions: Predictions, target: ClassTarget) -> None:
+def show_list(predictions: Predictions, target: ClassTarget, count: int) -> None:
     """Show the most likely classes of one prediction, with their probabilities and logits."""
     maps, total = predictions.maps, predictions.names.count
-    count = min(state.number("classes") or 1, total)
     label = f"Most likely classes of {maps.picture.title}, predicted by {maps.network.label}"
     prediction = predictions.prediction()
     if maps.network.label == UntrainedWeights.label:
@@ -218,7 +221,7 @@ def show_list(predictions: Predictions, target: ClassTarget) -> None:
     class_list.show(
         f"classes-{predictions.number}", label, prediction, predictions.names, target, count
     )
-    line = predictions.caption(f"Top {count} of {total:,} classes")
+    line = predictions.caption(f"Top {min(count, total)} of {total:,} classes")
     st.caption(text_blocks.escape_marks(line))
 
 
