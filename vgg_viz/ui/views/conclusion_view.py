@@ -7,12 +7,10 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vgg_viz.image_io.input_image import InputImage
 from vgg_viz.interpretability.experiments.changes import ChosenChange
 from vgg_viz.interpretability.experiments.map_distance import MapDistance
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.weights import IMAGENET_LABEL, UntrainedWeights
-from vgg_viz.serving.results import Results
 from vgg_viz.ui import state
 from vgg_viz.ui.parts import charts, map_distances
 from vgg_viz.ui.parts.layer_maps import LayerMaps
@@ -142,7 +140,9 @@ def experiment(maps: LayerMaps) -> tuple[ChosenChange, tuple[LayerMaps, LayerMap
     change, unchanged = image_change.chosen(), picture_chooser.unchanged_of(maps.picture)
     if maps.picture.digest == unchanged.digest:
         change = SHIFT
-        maps = replace(maps, picture=shifted(maps.results, unchanged))
+        key = ("shifted", unchanged.digest)  # cached, since it is decoded and encoded
+        shifted = maps.results.cached(key, lambda: image_change.apply(unchanged, SHIFT))
+        maps = replace(maps, picture=shifted)
     return change, (maps, replace(maps, picture=unchanged))
 
 
@@ -151,18 +151,6 @@ def show_distances(found: Sequence[MapDistance] | None) -> None:
     plot = map_distances.plot(found, ".2f") if found else None
     if found is None or plot:
         charts.show_low(plot)
-
-
-def shifted(results: Results, picture: InputImage) -> InputImage:
-    """Return an image shifted by `SHIFT`, cached, since it is decoded and encoded."""
-
-    def compute() -> InputImage:
-        # Imported only here, since it decodes and encodes images.
-        from vgg_viz.interpretability.experiments.image_changes import changed
-
-        return changed(picture, SHIFT)
-
-    return results.cached(("shifted", picture.digest), compute)
 
 
 def open_experiment(change: ChosenChange) -> None:

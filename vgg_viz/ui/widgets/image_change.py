@@ -31,14 +31,15 @@ def choose(picture: InputImage) -> InputImage:
     return apply(picture)
 
 
-def apply(picture: InputImage) -> InputImage:
-    """Return the picture with the chosen change."""
-    if state.value("change") == NONE:
+def apply(picture: InputImage, change: ChosenChange | None = None) -> InputImage:
+    """Return the picture with a change, by default the chosen one."""
+    change = change or chosen()
+    if change.name == NONE:
         return picture
     # Imported only here, since it decodes and encodes images.
     from vgg_viz.interpretability.experiments.image_changes import changed
 
-    return changed(picture, chosen())
+    return changed(picture, change)
 
 
 def chosen() -> ChosenChange:
