@@ -7,23 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import REPOSITORY
+from vgg_viz import tours
 from vgg_viz.fields import MOST_STEPS, PICTURES
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.samples import ASSETS
 from vgg_viz.tour_list import built_in
-from vgg_viz.tours import (
-    LONGEST,
-    MOST_CHAPTERS,
-    MOST_OUTLINED,
-    STEP_KEYS,
-    TOUR_KEYS,
-    Step,
-    StepText,
-    Tour,
-    TourError,
-    parse,
-    text_for,
-)
 from vgg_viz.views import VIEWS
 
 BUILT_IN = ASSETS / "tours" / "walkthrough.toml"
@@ -36,9 +24,11 @@ ASKED = STEP + 'question = "Why?"\nanswer = "Because."\n'
 
 
 def test_a_tour_is_its_title_and_its_steps():
-    step = Step("A step", {"view": "blocks"}, StepText("Some words."))
-    asked = Step("A step", {"view": "blocks"}, StepText("Some words.", "Why?", "Because."))
-    assert parse(TITLE + STEP + ASKED) == Tour("A tour", (step, asked))
+    step = tours.Step("A step", {"view": "blocks"}, tours.StepText("Some words."))
+    asked = tours.Step(
+        "A step", {"view": "blocks"}, tours.StepText("Some words.", "Why?", "Because.")
+    )
+    assert tours.parse(TITLE + STEP + ASKED) == tours.Tour("A tour", (step, asked))
 
 
 def test_a_step_reads_only_the_query_of_its_link():
@@ -49,53 +39,55 @@ def test_a_step_reads_only_the_query_of_its_link():
     # Fields of a visit are left out.
     pages["http://localhost:8501/?view=blocks&tour=3&answer=true&lecture=true"] = {"view": "blocks"}
     for page, values in (pages | {"http://localhost:8501/": {}}).items():
-        tour = parse(TITLE + STEP.replace("?view=blocks", page))
+        tour = tours.parse(TITLE + STEP.replace("?view=blocks", page))
         assert dict(tour.steps[0].page) == values
 
 
 def test_byte_order_marks_and_windows_line_ends_are_read():
     text = TITLE + STEP + 'question = """Why?\nAnd how?"""\nanswer = "So."\n'
     windows = b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
-    assert parse(windows) == parse(text) == parse("\ufeff" + text)
-    assert parse(windows).steps[0].words.question == "Why?\nAnd how?"
+    assert tours.parse(windows) == tours.parse(text) == tours.parse("\ufeff" + text)
+    assert tours.parse(windows).steps[0].words.question == "Why?\nAnd how?"
 
 
 def test_the_largest_tour_is_read():
     step = STEP.replace("A step", "t" * 120).replace("Some words.", "ä" * 200)
-    assert len(parse(TITLE + step * 100).steps) == 100
+    assert len(tours.parse(TITLE + step * 100).steps) == 100
     longest = ASKED.replace("Some words.", "x" * 1200).replace("Why?", "q" * 600)
-    assert len(parse(TITLE + longest + "\n" * 990).steps[0].words.text) == 1200
+    assert len(tours.parse(TITLE + longest + "\n" * 990).steps[0].words.text) == 1200
 
 
 def test_the_untrained_network_gets_its_own_text():
     own = '[step.untrained]\ntext = "Nothing learned."\nquestion = "What?"\nanswer = "No."\n'
     named = ASKED + 'network = "imagenet"\noutlined = [3, 64]\n'
-    (step,) = parse(TITLE + named + own + "outlined = [1]\n").steps
-    words = StepText("Some words.", "Why?", "Because.", (3, 64))
-    untrained = StepText("Nothing learned.", "What?", "No.", (1,))
-    assert step == Step("A step", {"view": "blocks"}, words, "imagenet", untrained)
-    assert text_for(step, "imagenet") == text_for(step, None) == (words, True)
-    assert text_for(step, "untrained") == (untrained, True)
-    assert text_for(step, "file") == (words, False)
+    (step,) = tours.parse(TITLE + named + own + "outlined = [1]\n").steps
+    words = tours.StepText("Some words.", "Why?", "Because.", (3, 64))
+    untrained = tours.StepText("Nothing learned.", "What?", "No.", (1,))
+    assert step == tours.Step("A step", {"view": "blocks"}, words, "imagenet", untrained)
+    assert tours.text_for(step, "imagenet") == tours.text_for(step, None) == (words, True)
+    assert tours.text_for(step, "untrained") == (untrained, True)
+    assert tours.text_for(step, "file") == (words, False)
 
 
 def test_answers_do_not_hold_for_another_network():
-    (step,) = parse(TITLE + ASKED + 'network = "Untrained"\n').steps
-    assert text_for(step, "untrained") == (step.words, True)
-    assert text_for(step, "imagenet") == text_for(step, "file") == (step.words, False)
-    (step,) = parse(TITLE + ASKED).steps
-    assert {text_for(step, shown)[1] for shown in ("imagenet", "untrained", "file", None)} == {True}
+    (step,) = tours.parse(TITLE + ASKED + 'network = "Untrained"\n').steps
+    assert tours.text_for(step, "untrained") == (step.words, True)
+    assert tours.text_for(step, "imagenet") == tours.text_for(step, "file") == (step.words, False)
+    (step,) = tours.parse(TITLE + ASKED).steps
+    assert {
+        tours.text_for(step, shown)[1] for shown in ("imagenet", "untrained", "file", None)
+    } == {True}
 
 
 def test_a_chapter_lasts_until_the_next_one():
     chapters = ["", 'chapter = "One"\n', "", 'chapter = "Two"\n', 'chapter = "One"\n']
-    steps = parse(TITLE + "".join(STEP + chapter for chapter in chapters)).steps
+    steps = tours.parse(TITLE + "".join(STEP + chapter for chapter in chapters)).steps
     assert [step.chapter for step in steps] == ["", "One", "One", "Two", "One"]
 
 
 def test_a_tour_may_name_its_language():
-    assert parse(TITLE + STEP).language == "en"
-    assert parse(f'{TITLE}language = "pt-BR"\n{STEP}').language == "pt-BR"
+    assert tours.parse(TITLE + STEP).language == "en"
+    assert tours.parse(f'{TITLE}language = "pt-BR"\n{STEP}').language == "pt-BR"
 
 
 # -- what is wrong with one
@@ -229,8 +221,8 @@ WRONG_FILES = [
 
 
 def error_of(text):
-    with pytest.raises(TourError) as caught:
-        parse(text)
+    with pytest.raises(tours.TourError) as caught:
+        tours.parse(text)
     assert_one_sentence(str(caught.value))
     return str(caught.value)
 
@@ -251,7 +243,7 @@ def test_an_invalid_file_ends_in_one_sentence_with_the_place(problem, text):
 def test_a_step_outlines_only_what_its_page_shows(page, largest, smallest):
     step = toml_step(**ANSWERED, page=quoted(page), outlined="[{}]")
     for number in (largest, smallest):
-        parse(TITLE + step.format(number))
+        tours.parse(TITLE + step.format(number))
     for number in (largest + 1, smallest - 1):
         message = error_of(TITLE + step.format(number))
         assert f"from {smallest} to {largest}, as the page shows, got “{number}”" in message
@@ -284,14 +276,14 @@ def mutated(draw):
 @given(mutated() | st.binary(max_size=200) | st.text(max_size=200))
 def test_any_text_is_a_tour_or_a_sentence(text):
     try:
-        tour = parse(text)
-    except TourError as error:
+        tour = tours.parse(text)
+    except tours.TourError as error:
         assert_one_sentence(str(error))
         found = re.match("Line ([0-9]+)", str(error))
         line = int(found[1]) if found else 1
         assert 1 <= line <= text.count(b"\n" if isinstance(text, bytes) else "\n") + 1
     else:
-        assert isinstance(tour, Tour)
+        assert isinstance(tour, tours.Tour)
 
 
 # -- the documentation
@@ -300,12 +292,12 @@ def test_any_text_is_a_tour_or_a_sentence(text):
 def test_the_example_in_the_documentation_is_a_tour():
     words = (REPOSITORY / "docs" / "tours.md").read_text("utf-8")
     (example_file,) = re.findall(r"```toml\n(.*?)```", words, re.DOTALL)
-    tour = parse(example_file)
+    tour = tours.parse(example_file)
     assert [step.title for step in tour.steps] == ["Stripes", "The same filter, another image"]
     assert "- It may hold lists." in tour.steps[1].words.text
     assert tour.steps[0].untrained
-    with pytest.raises(TourError) as caught:
-        parse(example_file.replace('layer=block2_conv1&maps=16"', 'layer=17"'))
+    with pytest.raises(tours.TourError) as caught:
+        tours.parse(example_file.replace('layer=block2_conv1&maps=16"', 'layer=17"'))
     quoted = re.search(r"> (Step 1 .*?)\n> (.*)\n", words)
     assert f"{quoted[1]} {quoted[2]}" == str(caught.value)
 
@@ -320,14 +312,14 @@ def test_the_documentation_lists_every_key_with_its_limit():
         }
         for table in tables
     )
-    assert tuple(of_tour) == TOUR_KEYS
-    assert sorted(of_step) == sorted(STEP_KEYS)
+    assert tuple(of_tour) == tours.TOUR_KEYS
+    assert sorted(of_step) == sorted(tours.STEP_KEYS)
     for key, limit in [*of_tour.items(), *of_step.items()]:
-        if key in LONGEST:
-            assert limit.startswith(f" {LONGEST[key]:,} characters"), key
+        if key in tours.LONGEST:
+            assert limit.startswith(f" {tours.LONGEST[key]:,} characters"), key
     assert of_tour["step"] == f" {MOST_STEPS} steps "
-    assert of_step["chapter"].endswith(f" {MOST_CHAPTERS} chapters ")
-    assert of_step["outlined"] == f" {MOST_OUTLINED} numbers "
+    assert of_step["chapter"].endswith(f" {tours.MOST_CHAPTERS} chapters ")
+    assert of_step["outlined"] == f" {tours.MOST_OUTLINED} numbers "
     assert of_step["untrained"] == " as above "
 
 
@@ -336,7 +328,7 @@ def test_the_documentation_lists_every_key_with_its_limit():
 
 def test_the_built_in_tour_is_about_ten_steps_with_questions_and_shows_every_view():
     tour = built_in()
-    assert tour == parse(BUILT_IN.read_bytes())
+    assert tour == tours.parse(BUILT_IN.read_bytes())
     assert 8 <= len(tour.steps) <= 16
     assert sum(bool(step.words.question) for step in tour.steps) >= 3
     assert all(words.text.count(". ") <= 4 for step in tour.steps for words in all_words(step))

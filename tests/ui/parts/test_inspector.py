@@ -16,6 +16,7 @@ from vgg_viz.ui.state.selection import Selection
 def test_a_chosen_map_is_inspected():
     page = open_page(view="maps", layer="block3_conv1", channel="12")
     assert page.inspected()["title"] == "Map 12 of block3_conv1"
+    assert page.inspected()["filter"] == "Show filter 12 of block3_conv1"
     assert len(page.mosaics) == 1
     assert not page.subheader
     page.number_input(key="row").set_value(56)
@@ -24,14 +25,7 @@ def test_a_chosen_map_is_inspected():
     assert "row 56, column 1 of map 12" in page.texts
     assert "the sum matches" in page.success[0].value
     assert len(page.figures) == 5
-
-
-def test_a_map_leads_to_its_filter():
-    page = open_page(view="maps", layer="block3_conv1", channel="100")
-    assert page.inspected()["filter"] == "Show filter 100 of block3_conv1"
-    assert not open_page(view="maps", layer="block3_conv1").inspected()["filter"]
-    lecture = open_page(view="maps", layer="block3_conv1", channel="100", lecture="true")
-    assert not lecture.inspected()["filter"]
+    assert not page.press("lecture-switch").inspected()["filter"]
 
 
 def test_filter_button_opens_the_filter(monkeypatch: pytest.MonkeyPatch):
@@ -61,6 +55,6 @@ def test_clearing_the_map_clears_the_position():
     page.number_input(key="channel").set_value(None)
     page.run()
     assert not {"channel", "row", "column"} & set(read(page.link))
-    assert page.inspected()["channel"] is None
+    assert (page.inspected()["channel"], page.inspected()["filter"]) == (None, "")
     page.choose("channel", 12)
     assert [page.shown(name) for name in ("channel", "row", "column")] == [12, None, None]

@@ -21,17 +21,12 @@ def test_architecture_lists_the_layers_of_the_chosen_blocks_without_weights():
     assert some.count("`block3_conv1`") == 1
 
 
-def test_painted_diagram_is_followed_by_the_most_active_maps_of_all_layers():
-    page = open_page(view="architecture", picture="coffee").choose(diagram.PAINTED, True)
-    assert len(page.mosaics) == 2
-    assert "ImageNet · Coffee (stretched) · the 4 most active maps" in page.texts
-
-
-def test_maps_that_are_computed_come_with_the_diagram():
+def test_the_most_active_maps_follow_the_painted_diagram_and_then_come_with_it():
     shared().values.shrink_to(0)
-    first = open_page(view="architecture", picture="astronaut")
+    first = open_page(view="architecture", picture="coffee")
     assert first.inspected("diagram")["awaited"]
     first.choose(diagram.PAINTED, True)
-    page = open_page(view="architecture", picture="astronaut")
+    assert "ImageNet · Coffee (stretched) · the 4 most active maps" in first.texts
+    page = open_page(view="architecture", picture="coffee")
     assert len(page.mosaics) == 2
     assert not page.inspected("diagram")["awaited"]

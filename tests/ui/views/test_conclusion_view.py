@@ -14,7 +14,7 @@ from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import conclusion_view
 
 
-def test_charts_show_all_16_layers(truth):
+def test_charts_show_all_16_layers_and_the_lessons_are_in_numbers(truth):
     page = open_page(view="conclusion")
     plots = [rows_of(chart) for chart in page.get("vega_lite_chart")]
     assert len(plots) == 3
@@ -35,6 +35,13 @@ def test_charts_show_all_16_layers(truth):
         for chart in page.get("vega_lite_chart")
     ]
     assert fields == ["active", "correlation", "distance"]
+    for layer in (VGG19.block_ends[0], VGG19.block_ends[2], VGG19.block_ends[4]):
+        maps, side, field = truth.maps(layer.name), layer.output_shape[0], layer.receptive_field
+        inactive = np.count_nonzero(~(maps > 0).any(axis=(1, 2)))
+        assert (
+            f"**{side} × {side}** positions · receptive field **{field} × {field}** · "
+            f"**{1 - np.mean(maps > 0):.0%}** of values zero · **{inactive}** of {len(maps)} maps"
+        ) in page.texts
 
 
 def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
@@ -50,22 +57,6 @@ def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
     assert len(page.get("vega_lite_chart")) == 3
     assert not page.get("skeleton")
     assert not page.has_pulse("conclusion-pulse")
-
-
-def test_the_lessons_are_in_numbers(truth):
-    said = open_page(view="conclusion").texts
-    for layer in (VGG19.block_ends[0], VGG19.block_ends[2], VGG19.block_ends[4]):
-        maps, side, field = truth.maps(layer.name), *layer_sides(layer)
-        inactive = np.count_nonzero(~(maps > 0).any(axis=(1, 2)))
-        assert (
-            f"**{side} × {side}** positions · receptive field **{field} × {field}** · "
-            f"**{1 - np.mean(maps > 0):.0%}** of values zero · **{inactive}** of {len(maps)} maps"
-        ) in said
-
-
-def layer_sides(layer):
-    """Return the side of a layer's maps, and that of its receptive field."""
-    return layer.output_shape[0], layer.receptive_field
 
 
 # The image is shifted by 8 pixels unless the viewer has chosen a change.

@@ -48,7 +48,9 @@ def predicted(truth: Truth, **other: str) -> tuple[np.ndarray, Prediction]:
 
 def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
     _, found = predicted(truth)
-    rows = listed(open_page(**PREDICTION, classes="7"))
+    page = open_page(**PREDICTION, classes="7")
+    assert "these classes are chance" not in page.texts
+    rows = listed(page)
     order = np.argsort(-found.logits)[:7]
     assert [row["number"] for row in rows] == order.tolist()
     shares = [row["share"] for row in rows]
@@ -59,7 +61,6 @@ def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
 
 def test_large_logits_of_untrained_weights_are_explained_beside_the_bars(truth):
     words = "**Untrained: these classes are chance.** Random weights"
-    assert words not in open_page(**PREDICTION).texts
     _, found = predicted(truth, network="untrained")
     for lecture in ("false", "true"):
         page = open_page(**PREDICTION, network="Untrained", lecture=lecture)
@@ -115,10 +116,18 @@ def test_two_classes_are_shown_beside_their_difference(truth):
     np.testing.assert_allclose(values[2::3], values[::3] - values[1::3], atol=1e-5)
     scale = "each method on its own scale for both classes, their difference on another"
     assert any(scale in words for words in page.captions)
-    one = open_page(**PREDICTION, **{"class": "7"}, against="3")
-    assert evidence_of(one)[0]["titles"] == ["made up 7", "made up 3", "Difference"]
+    one = open_page(**PREDICTION, **{"class": "7"}, against="3", evidence="LayerCAM")
+    header, values = evidence_of(one)
+    assert header["titles"] == ["made up 7", "made up 3", "Difference"]
     scale = "one scale for both classes, their difference on another, zero in the middle"
     assert any(scale in words for words in one.captions)
+    # The difference stays visible where two classes have much in common.
+    tinted = overlay(one, "evidence-0").reshape(14, 3, 14, 4)[..., 3]
+    largest = np.abs(values).max(axis=(1, 2))
+    both = largest[:2].max()
+    expected = 0.75 * np.array([largest[0] / both, largest[1] / both, 1])
+    np.testing.assert_allclose(tinted.max(axis=(0, 2)) / 255, expected, atol=0.02)
+    assert largest[2] < both
     alone = open_page(**PREDICTION, **{"class": "7"})
     assert any("one scale, zero in the middle" in words for words in alone.captions)
 
@@ -159,7 +168,7 @@ def test_ratio_of_two_probabilities_follows_from_their_logits(logits, words):
 @pytest.mark.parametrize("kind", ["picture", "network"])
 def test_halves_of_one_network_are_on_one_scale(kind):
     page = open_page(**PREDICTION, **{"class": "7"}, other="raccoon", compare=kind)
-    opacities = [largest_opacity(page, f"evidence-{half}") for half in (0, 1)]
+    opacities = [overlay(page, f"evidence-{half}")[..., 3].max() / 255 for half in (0, 1)]
     largest = [np.abs(evidence_of(page, f"evidence-{half}")[1]).max() for half in (0, 1)]
     if kind == "picture":
         np.testing.assert_allclose(opacities, 0.75 * np.array(largest) / max(largest), atol=0.02)
@@ -170,26 +179,10 @@ def test_halves_of_one_network_are_on_one_scale(kind):
     assert sum(note in words for words in page.captions) == 2
 
 
-def largest_opacity(page, name):
-    """Return the largest opacity in a single heatmap overlay, from 0 to 1."""
+def overlay(page, name):
+    """Return the heatmap overlays of a grid, RGBA."""
     header, rest = page.part(name)
-    overlay = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
-    return overlay[..., 3].max() / 255
-
-
-def test_difference_has_a_scale_of_its_own():
-    """It stays visible where two classes have much in common."""
-    page = open_page(**PREDICTION, **{"class": "7"}, against="3", evidence="LayerCAM")
-    header, values = evidence_of(page)
-    _, rest = page.part("evidence-0")
-    tinted = np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
-    shares = tinted.reshape(14, 3, 14, 4)[..., 3].max(axis=(0, 2)) / 255
-    largest = np.abs(values).max(axis=(1, 2))
-    both = largest[:2].max()
-    expected = 0.75 * np.array([largest[0] / both, largest[1] / both, 1])
-    np.testing.assert_allclose(shares, expected, atol=0.02)
-    assert largest[2] < both
-    assert "their difference on another" in page.texts
+    return np.asarray(Image.open(io.BytesIO(rest[: header["parts"][0]])).convert("RGBA"))
 
 
 def test_important_maps_are_ranked_by_their_ablation(truth):
@@ -259,14 +252,16 @@ def test_a_click_on_the_second_class_exchanges_both(monkeypatch, number, changes
     assert made == ([changes] if changes else [])
 
 
-def test_deletion_curves_are_drawn_once_they_are_switched_on():
-    page = open_page(view="Prediction", network="untrained")
+def test_the_untrained_network_has_deletion_curves_and_no_adversarial_example():
+    page = open_page(view="Prediction", network="untrained", adversarial="1")
     assert "Mean logit along the curve" not in page.texts
     page.choose("deletion", True)
     words = page.texts.replace("\\", "").partition("Mean logit along the curve: ")[2]
     assert all(method.label in words for method in EVIDENCE_METHODS.values())
     assert "Random order" in words
     assert page.query_params["deletion"] == "true"
+    assert "Not offered for the untrained network" in page.texts
+    assert "adversarial-0" not in page.payloads
 
 
 def test_an_adversarial_example_is_shown_beside_its_magnified_change(truth, monkeypatch):
@@ -290,9 +285,3 @@ def test_an_adversarial_example_is_shown_beside_its_magnified_change(truth, monk
     ]
     shares = [class_list.percentage(float(one.probabilities[second])) for one in (found, after)]
     assert [cell.strip("* |") for cell in table.splitlines()[3].split(" | ")[1:]] == shares
-
-
-def test_an_adversarial_example_is_not_offered_for_the_untrained_network():
-    page = open_page(**PREDICTION, adversarial="1", network="untrained")
-    assert "Not offered for the untrained network" in page.texts
-    assert "adversarial-0" not in page.payloads

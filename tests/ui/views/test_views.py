@@ -55,6 +55,15 @@ def test_a_scale_that_a_view_does_not_have_is_kept_for_the_view_that_has():
     assert page.choose("view", "filters").shown("scale") == "zero"
 
 
+def test_all_pages_of_a_large_layer_can_be_reached():
+    page = open_page(view="filters", layer="block4_conv2", filters="512", channels="512")
+    assert "Filters 1 to 16 of 512" in page.texts
+    page.choose("filter_page", 32)
+    page.choose("channel_page", 32)
+    assert "Filters 497 to 512 of 512" in page.texts
+    assert "Channels 497 to 512 of 512" in page.texts
+
+
 HOSTILE = "www.evil.example :red[x] **b**"
 
 

@@ -12,6 +12,8 @@ def test_a_change_is_named_and_ends_with_its_amount():
     assert page.query_params["amount"] == "-10"
     page.choose("change", "blur")  # begins with its own usual amount
     assert "Cat, blurred by 3 pixels (stretched)" in page.texts
+    page.choose("change", "cover")
+    assert "Cat, with a square of 48 pixels covered (stretched)" in page.texts
     page.choose("amount", 0)
     assert "Cat (stretched)" in page.texts
     page.choose("change", "none")
@@ -26,8 +28,3 @@ def test_the_unchanged_image_is_offered_for_comparison_only_with_a_change():
     assert [heading.value for heading in page.subheader[:2]] == ["Cat, mirrored", "Cat"]
     page.choose("change", "none")
     assert "compare" not in page.query_params
-
-
-def test_a_covered_square_is_described():
-    page = open_page(view="Feature maps", maps="4", change="cover", fill="nearest", cover_row="1")
-    assert "Cat, with a square of 48 pixels covered (stretched)" in page.texts
