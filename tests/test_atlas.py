@@ -95,9 +95,6 @@ def test_progress_is_overwritten_on_a_terminal(capsys, monkeypatch):
     assert capsys.readouterr().out == f"{lines[0]:<60}\r{lines[1]:<60}\n"
 
 
-# -- the program
-
-
 @pytest.fixture
 def weights_folder(tmp_path, monkeypatch):
     """Folder of a configured weights file, whose network needs no TensorFlow."""

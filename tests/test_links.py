@@ -93,12 +93,6 @@ def test_a_link_by_hand():
     }
 
 
-def test_a_link_without_a_query_has_no_values():
-    for link in ("", "?", "#top", "https://example.org/", "https://example.org/?#top"):
-        assert read(link) == {}
-    assert write({"blocks": ()}) == "blocks="  # no block is a choice, too
-
-
 def test_names_and_labels_are_unique_and_read_in_any_case():
     for name, field in FIELDS.items():
         if not isinstance(field, Choice | Several):
@@ -117,11 +111,11 @@ def test_texts_are_read_in_several_forms():
     assert read("maps=3&order=mean&maps=5") == {"maps": 5, "order": "mean"}
     assert read("beside=True&lecture=FALSE") == {"beside": True, "lecture": False}
     assert read("maps=007") == {"maps": 7}
-
-
-def test_several_numbers_are_sorted_without_duplicates():
     for text in ("30,4,17", "4, 17, 30", "4 17 30", ",004,17,30,", "17,4,30,30,4", " 30 , 17  4 "):
         assert FIELDS["ablated"].read(["1", text]) == (4, 17, 30)
+    for link in ("", "?", "#top", "https://example.org/", "https://example.org/?#top"):
+        assert read(link) == {}
+    assert write({"blocks": ()}) == "blocks="  # no block is a choice, too
 
 
 VALUE = {"layer": "block3_conv1", "channel": 3, "row": 3, "column": 4}

@@ -23,12 +23,14 @@ ASKED = STEP + 'question = "Why?"\nanswer = "Because."\n'
 # -- what a tour says
 
 
-def test_a_tour_is_its_title_and_its_steps():
+def test_a_tour_is_its_title_its_language_and_its_steps():
     step = tours.Step("A step", {"view": "blocks"}, tours.StepText("Some words."))
     asked = tours.Step(
         "A step", {"view": "blocks"}, tours.StepText("Some words.", "Why?", "Because.")
     )
     assert tours.parse(TITLE + STEP + ASKED) == tours.Tour("A tour", (step, asked))
+    assert tours.parse(TITLE + STEP).language == "en"
+    assert tours.parse(f'{TITLE}language = "pt-BR"\n{STEP}').language == "pt-BR"
 
 
 def test_a_step_reads_only_the_query_of_its_link():
@@ -83,11 +85,6 @@ def test_a_chapter_lasts_until_the_next_one():
     chapters = ["", 'chapter = "One"\n', "", 'chapter = "Two"\n', 'chapter = "One"\n']
     steps = tours.parse(TITLE + "".join(STEP + chapter for chapter in chapters)).steps
     assert [step.chapter for step in steps] == ["", "One", "One", "Two", "One"]
-
-
-def test_a_tour_may_name_its_language():
-    assert tours.parse(TITLE + STEP).language == "en"
-    assert tours.parse(f'{TITLE}language = "pt-BR"\n{STEP}').language == "pt-BR"
 
 
 # -- what is wrong with one

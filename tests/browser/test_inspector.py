@@ -221,6 +221,7 @@ def test_on_a_phone_a_tap_brings_the_map_into_sight_and_a_button_leads_back(open
     page = open_page(LAYER, **PHONE)
     mosaic = grid(page)
     assert_in_sight(page.locator(".st-key-maps-photo img"))
+    expect(part(page, "photo-stage")).to_be_hidden()  # it is seen once
     mosaic.tap(position=tile_center(mosaic, 34))
     looked_into(page, 35)
     assert_in_sight(part(page, "map-stage"), part(page, "photo-stage"))
@@ -283,12 +284,6 @@ def fingers(page: Page) -> Callable[..., object]:
 def within(box: FloatRect, share: float, down: float = 0) -> dict[str, float]:
     """Return the point at that share of a box's width and height, or so many pixels below it."""
     return {"x": box["x"] + share * box["width"], "y": box["y"] + share * box["height"] + down}
-
-
-def test_on_a_phone_the_photograph_is_seen_once(open_page):
-    page = open_page(LAYER, **PHONE)
-    expect(page.locator(".st-key-maps-photo img")).to_be_visible()
-    expect(part(page, "photo-stage")).to_be_hidden()
 
 
 def test_on_a_phone_a_tour_shows_the_photograph_in_its_panel_alone(open_page):

@@ -31,9 +31,12 @@ def shows(page: Page, title: str) -> None:
     expect(page.get_by_text(re.compile(rf"· {title} \(stretched")).first).to_be_visible()
 
 
-def test_it_is_there_again_after_a_sample_and_after_another_view(open_page):
+def test_it_stands_among_the_pictures_until_it_is_removed(open_page):
     page = open_page(LINK)
+    own = page.get_by_role("radio", name="Your own", exact=True)
+    expect(own).to_have_css("background-image", "none")
     give(page, photo("red"))
+    expect(own).to_have_css("background-image", re.compile("^url"))
     choose(page, "Coffee")
     shows(page, "Coffee")
     choose(page, "Your own")
@@ -42,6 +45,11 @@ def test_it_is_there_again_after_a_sample_and_after_another_view(open_page):
         choose(page, view)
         expect(page.locator("h2").first).to_contain_text(heading)
     shows(page, "Your picture")
+    page.get_by_role("button", name="Remove it").click()
+    shows(page, "Cat")
+    expect(own).to_have_css("background-image", "none")
+    choose(page, "Your own")
+    expect(page.get_by_text("Showing Cat until you add a picture")).to_be_visible()
 
 
 def test_a_first_visitor_is_not_told_of_a_connection_that_was_lost(open_page):
@@ -53,22 +61,10 @@ def test_a_first_visitor_is_not_told_of_a_connection_that_was_lost(open_page):
     expect(page.get_by_text("If it was yours, please add it again.")).to_be_visible()
 
 
-def test_it_stands_among_the_pictures_and_can_be_removed(open_page):
+def test_a_reload_shows_a_dropped_picture_again_and_another_tab_does_not(open_page):
     page = open_page(LINK)
-    own = page.get_by_role("radio", name="Your own", exact=True)
-    expect(own).to_have_css("background-image", "none")
-    give(page, photo("red"))
-    expect(own).to_have_css("background-image", re.compile("^url"))
-    page.get_by_role("button", name="Remove it").click()
-    shows(page, "Cat")
-    expect(own).to_have_css("background-image", "none")
-    choose(page, "Your own")
-    expect(page.get_by_text("Showing Cat until you add a picture")).to_be_visible()
-
-
-def test_a_reload_shows_it_again_and_another_tab_does_not(open_page):
-    page = open_page(LINK)
-    give(page, photo("red"))
+    drop(page, "red")  # anywhere on the page
+    shows(page, "Your picture")
     choose(page, "Coffee")
     shows(page, "Coffee")
     page.reload()
@@ -96,21 +92,14 @@ def test_a_tour_gives_the_picture_back(open_page):
     shows(page, "Your picture")
 
 
-def drop(page: Page, *colors: str) -> None:
-    """Drop image files on the page, as soon as it says to what is dragged that it takes them."""
-    script = """([files, kind]) => {
+def drop(page: Page, color: str) -> None:
+    """Drop an image file on the page, as soon as it says to what is dragged that it takes it."""
+    script = """([bytes, kind]) => {
         const data = new DataTransfer();
-        for (const [name, bytes] of files)
-            data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+        data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
         return !document.querySelector("h2").dispatchEvent(new DragEvent(
             kind, { dataTransfer: data, bubbles: true, cancelable: true, composed: true }));
     }"""
-    files = [[f"{color}.png", [*photo(color)]] for color in colors]
-    page.wait_for_function(script, arg=[files, "dragover"])
-    assert page.evaluate(script, [files, "drop"])
-
-
-def test_a_file_that_is_dropped_anywhere_is_taken(open_page):
-    page = open_page(LINK)
-    drop(page, "red")
-    shows(page, "Your picture")
+    file = [*photo(color)]
+    page.wait_for_function(script, arg=[file, "dragover"])
+    assert page.evaluate(script, [file, "drop"])

@@ -23,9 +23,10 @@ def test_every_view_opens_on_a_phone(visit, view):
     assert_sound(page)
 
 
-def test_returning_to_a_view_sends_little(open_page):
+def test_returning_to_a_view_sends_little_and_charts_warn_of_nothing(open_page):
     page = open_page(settled=False)
-    received = []
+    received, warnings = [], []
+    page.on("console", lambda line: warnings.append(line.text) if line.type == "warning" else None)
     page.on(
         "websocket",
         lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))),
@@ -41,12 +42,6 @@ def test_returning_to_a_view_sends_little(open_page):
         sizes.append(sum(received))
     assert sizes[0] > 1_000_000
     assert sizes[-1] < 100_000
-
-
-def test_charts_warn_of_nothing(open_page):
-    page = open_page(settled=False)
-    warnings = []
-    page.on("console", lambda line: warnings.append(line.text) if line.type == "warning" else None)
     page.get_by_role("radio", name=VIEWS["conclusion"].label, exact=True).click()
     expect(page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)')).to_have_count(3)
     settle(page)

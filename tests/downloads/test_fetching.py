@@ -231,18 +231,13 @@ def test_redirects_need_an_md5(tmp_path):
 
 @pytest.mark.parametrize("behavior", [file_server.send, file_server.send_without_length])
 def test_a_file_above_the_maximum_size_is_rejected(folder, behavior):
+    # A file whose announced size is too large is not received.
+    got = "got 4,194,304" if behavior is file_server.send else "got"
     with serve(bytes(4 * 2**20), behavior) as server:
-        with pytest.raises(FileUnavailable, match="expected at most 1,048,576 bytes, got"):
+        with pytest.raises(FileUnavailable, match=f"expected at most 1,048,576 bytes, {got}"):
             fetch(server.url, folder, md5=None, max_bytes=2**20)
         assert names(folder) == []
         assert len(fetch(server.url, folder, md5=None, max_bytes=4 * 2**20)[0]) == 4 * 2**20
-
-
-def test_a_file_whose_announced_size_is_above_the_maximum_is_not_received(folder):
-    with serve(bytes(2**20 + 1)) as server:
-        with pytest.raises(FileUnavailable, match="at most 1,048,576 bytes, got 1,048,577"):
-            fetch(server.url, folder, max_bytes=2**20)
-        assert names(folder) == []
 
 
 # -- partial downloads: a failed one leaves its ``.part`` file, and the next one resumes it

@@ -324,16 +324,6 @@ def test_lrp_matches_numpy_and_sums_to_the_value(layer, preprocessing, thin_netw
             assert result.reconstruction == pytest.approx(result.value, abs=1e-5 * size)
 
 
-@pytest.mark.parametrize("name", ["block1_conv1", "block3_conv2", "block5_conv1"])
-def test_lrp_of_the_oracle_without_rules_is_input_x_gradient(name, whole):
-    layer = THIN.conv_layer(name)
-    for value in positive_values(whole, layer):
-        plain, zero = whole.attribute(layer, *value), whole.lrp(layer, *value, gamma=0, epsilon=0)
-        for back_to, values in plain.values.items():
-            assert_near(zero.values[back_to], values, 1e-10)
-        assert zero.biases == pytest.approx(plain.biases)
-
-
 def test_lrp_absorbs_relevance_that_no_pixel_can_receive():
     """A black image has no distance to the lower bound, so that zB divides 0 by 0."""
     positive = {"block1_conv1": lambda kernel, bias: (np.abs(kernel), np.abs(bias) + 1)}

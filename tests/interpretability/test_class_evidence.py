@@ -167,12 +167,10 @@ def test_class_activation_maps_match_values_worked_by_hand(method):
     assert method.papers
 
 
-def test_pooled_drops_match_values_worked_by_hand():
+def test_pooled_drops_and_the_gradients_place_match_values_worked_by_hand():
     maps = np.array([[[5, 3], [5, 0]], [[7, 0], [0, 0]]], np.float32)
     # The first map's window holds two fives, so ablating one changes nothing.
     assert evidence.pooled_drop(maps).tolist() == [[[0, 7], [0, 0], [0, 0], [0, 0]]]
-
-
-def test_first_maximum_in_reading_order_receives_the_gradient():
     maps = np.array([[[1, 5], [5, 0]]], np.float32)
+    # The first of two maxima, in reading order, receives the gradient.
     assert evidence.unpool(maps, np.array([[2]], np.float32)).tolist() == [[[0, 2], [0, 0]]]

@@ -29,9 +29,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-# -- the published figures
-
-
 def runs(flags, least=30):
     """Return the runs of at least ``least`` set flags, as pairs (first, behind the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
@@ -60,9 +57,6 @@ def published_tiles(file_name, rows, columns):
     )
 
 
-# -- the app's own pictures
-
-
 def drawn_tiles(tiles, columns, side):
     """Draw a mosaic, encode and decode it, and crop its tiles in gray."""
     canvas, grid, _ = mosaic(tiles, columns, columns * (side + 4))
@@ -86,9 +80,6 @@ def filters():
     values = tiles_first(ReferenceWeights().read(LAYER)[0]).reshape(-1, 3, 3)
     tiles = drawn_tiles(values, 64, 3)
     return np.array([np.asarray(tile) for tile in tiles]).reshape(64, 64, 3, 3)
-
-
-# -- how well they fit
 
 
 def correlations(published, candidates):

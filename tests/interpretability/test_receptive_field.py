@@ -36,9 +36,6 @@ def ones_network():
     return all_layers(build_model(OnesWeights(), ONES), ONES)
 
 
-# -- receptive fields
-
-
 # Corners, pixels on borders and beside pooling windows, and any others.
 PIXELS = [(0, 0), (223, 223), (0, 100), (223, 17), (111, 112), (15, 16), (207, 31), (89, 150)]
 
@@ -53,20 +50,6 @@ def test_pixel_changes_exactly_the_values_with_it_in_their_field(pixel, ones_net
         first, end = np.array(receptive_fields(VGG19.layer(name))).T
         rows, columns = ((first <= index) & (index < end) for index in pixel)
         np.testing.assert_array_equal(maps[0] > 0, np.outer(rows, columns), err_msg=name)
-
-
-def test_fields_may_reach_beyond_the_border():
-    known = {
-        ("block1_conv1", 0): (-1, 2),
-        ("block1_conv1", 223): (222, 225),
-        ("block2_conv1", 50): (96, 106),
-        ("block5_conv4", 7): (-6, 246),
-    }
-    for (name, position), field in known.items():
-        assert receptive_fields(VGG19.conv_layer(name))[position] == field
-
-
-# -- passes restricted to the receptive field
 
 
 def test_receptive_intervals_are_the_fields_within_the_image():

@@ -13,10 +13,7 @@ CLASSES = {
 }
 
 
-# -- against Keras
-
-
-def test_layers_match_keras_vgg19():
+def test_layers_and_parameters_match_keras_vgg19():
     keras_layers = zeros_vgg19().layers
     assert len(keras_layers) == len(VGG19.layers) == LAYER_COUNT
     for index, (layer, keras_layer) in enumerate(zip(VGG19.layers, keras_layers, strict=True)):
@@ -30,21 +27,8 @@ def test_layers_match_keras_vgg19():
             assert (layer.channels, layer.filters) == keras_layer.kernel.shape[2:]
         if layer.kind == "dense":
             assert layer.matrix_shape == keras_layer.kernel.shape
-
-
-def test_parameters_sum_to_the_published_counts():
     assert VGG19.parameters == 143_667_240
     assert VGG19.conv_parameters == 20_024_384
-
-
-# -- against the walkthrough and the paper
-
-
-def test_conv_numbers_match_the_walkthroughs_indices():
-    assert {layer.conv_number: layer.index for layer in VGG19.conv_layers} == {
-        **{1: 1, 2: 2, 3: 4, 4: 5, 5: 7, 6: 8, 7: 9, 8: 10},
-        **{9: 12, 10: 13, 11: 14, 12: 15, 13: 17, 14: 18, 15: 19, 16: 20},
-    }
 
 
 def test_blocks_have_2_2_4_4_and_4_conv_layers_and_a_pool():
@@ -65,14 +49,6 @@ def test_blocks_of_vgg16_give_vgg16():
     # Keras' documentation: keras.io/api/applications, 138.4 million.
     assert vgg16.parameters == 138_357_544
     assert vgg16.layers[-1].index == len(vgg16.layers) - 1 == 22
-
-
-# -- receptive fields
-
-
-def test_receptive_fields_match_published_values():
-    fields = [layer.receptive_field for layer in VGG19.conv_layers]
-    assert fields == [3, 5, 10, 14, 24, 32, 40, 48, 68, 84, 100, 116, 156, 188, 220, 252]
 
 
 def input_pixels(kinds, position):
@@ -97,9 +73,6 @@ def test_receptive_field_stride_and_offset_match_a_trace_of_pixels():
         assert layer.receptive_field == len(first)
         assert layer.offset == (min(first) + max(first)) / 2
         assert layer.stride == min(second) - min(first)
-
-
-# -- names
 
 
 def test_layers_have_titles_and_are_found_by_name():

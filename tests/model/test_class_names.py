@@ -1,7 +1,6 @@
 """Class names from Keras' list, from the host's file, or missing."""
 
 import errno
-import os
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
@@ -29,10 +28,7 @@ def content(monkeypatch):
     return content
 
 
-# -- names, ids and labels
-
-
-def test_labels_have_name_id_and_index():
+def test_labels_have_name_id_and_index_as_far_as_they_are_known():
     names = from_text(keras_list())
     assert (names.wordnet_ids, names.names) == (EXPECTED_IDS, EXPECTED_NAMES)
     assert (names.name(285), names.wordnet_id(285)) == ("Egyptian cat", "n02124075")
@@ -40,15 +36,9 @@ def test_labels_have_name_id_and_index():
     # Two classes with one name.
     assert names.label(134) == "crane · n02012849 · class 134"
     assert names.label(517) == "crane · n03126707 · class 517"
-
-
-def test_classes_without_names_are_numbered():
     assert (NUMBERED.name(285), NUMBERED.wordnet_id(285)) == ("class 285", "")
     assert NUMBERED.label(285) == "class 285"
     assert ClassNames(EXPECTED_NAMES, ("",) * 1000).label(285) == "Egyptian cat · class 285"
-
-
-# -- Keras' list
 
 
 def test_list_is_downloaded_and_found_again_by_its_md5(models, content, monkeypatch):
@@ -74,12 +64,6 @@ def test_list_with_another_layout_is_explained_in_a_sentence(models, monkeypatch
         class_names.obtain()
 
 
-def test_a_pipe_is_refused_at_once(host_file):
-    os.mkfifo(host_file)
-    with pytest.raises(FileUnavailable, match="expected a file, got a device or a pipe"):
-        class_names.obtain()
-
-
 def test_a_network_whose_list_would_have_too_long_a_name_has_numbered_classes(tmp_path):
     network = tmp_path / ("a" * 250 + ".h5")
     network.touch()
@@ -94,9 +78,6 @@ def test_a_list_that_may_not_be_looked_for_is_told(tmp_path, monkeypatch):
     assert sentence == "Could not use birds.classes.txt: Permission denied."
 
 
-# -- the host's file
-
-
 def lines(count=1000):
     return [f"name {index}" for index in range(count)]
 
@@ -106,16 +87,6 @@ def host_file(tmp_path, monkeypatch):
     path = tmp_path / "names.txt"
     monkeypatch.setenv("VGG_VIZ_CLASS_NAMES", str(path))
     return path
-
-
-@pytest.mark.parametrize(
-    ("join", "end"), [("\n", ""), ("\r\n", "\r\n"), ("\n", "\n\n \n"), ("  \n", "")]
-)
-def test_names_are_read_from_a_text_file(host_file, join, end):
-    host_file.write_bytes((join.join(lines()) + end).encode())
-    found = class_names.obtain()
-    assert found.names == tuple(lines())
-    assert found.label(17) == "name 17 · class 17"
 
 
 def test_text_file_may_have_ids_markup_and_any_script(host_file):

@@ -22,7 +22,6 @@ from vgg_viz.model.dense_layers import (
 from vgg_viz.model.weights import (
     IMAGENET_LABEL,
     StoredWeights,
-    UntrainedWeights,
     WeightsError,
     open_weights,
 )
@@ -188,10 +187,6 @@ def test_untrained_layers_are_he_normal_and_determined_by_the_seed():
     assert (slab.shape, slab.dtype) == ((SLAB_ROWS, 1024), np.float32)
     assert slab.std() == pytest.approx(np.sqrt(2 / 1024), rel=0.01)
     assert not one.bias(FC1).any()
-
-
-def test_untrained_convolutions_have_untrained_dense_layers():
-    assert dense_layers.open_dense(UntrainedWeights()).identity == UntrainedDense(19).identity
 
 
 def test_progress_is_reported_and_the_callback_may_stop_the_reading():

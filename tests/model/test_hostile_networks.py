@@ -247,17 +247,17 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence(original, tmp_path,
     assert before == {other: other.stat().st_atime_ns for other in before}, "opened another file"
 
 
-def test_the_original_is_read(original):
-    assert open_network(pack(original)).head.obstacle == ""
-
-
-def test_another_last_pooling_is_not_taken_for_vgg19s(original, tmp_path):
-    content = set_in("block5_pool", strides=[1, 1])(original, tmp_path)
-    assert open_network(content).head.obstacle == "the layer block5_pool (MaxPooling2D)"
-
-
-def test_a_deep_file_is_read_or_refused(original, tmp_path):
-    assert open_network(in_weights(deep)(original, tmp_path)).head.obstacle == ""
+@pytest.mark.parametrize(
+    ("change", "obstacle"),
+    [
+        (lambda members, _: pack(members), ""),
+        (in_weights(deep), ""),
+        (set_in("block5_pool", strides=[1, 1]), "the layer block5_pool (MaxPooling2D)"),
+    ],
+    ids=["original", "deep", "another last pooling"],
+)
+def test_a_file_with_vgg19s_convolutions_is_read(original, tmp_path, change, obstacle):
+    assert open_network(change(original, tmp_path)).head.obstacle == obstacle
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(original, tmp_path):

@@ -334,12 +334,6 @@ def test_a_file_that_is_only_touched_is_hashed_once_more(path, monkeypatch):
     hashed.assert_called_once_with(path)
 
 
-def test_a_pipe_is_refused_at_once(tmp_path):
-    os.mkfifo(tmp_path / "weights.h5")
-    with pytest.raises(WeightsError, match="expected a file, got a device or a pipe"):
-        open_weights(tmp_path / "weights.h5")
-
-
 # -- untrained
 
 

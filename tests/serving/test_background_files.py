@@ -63,9 +63,6 @@ def wait_for_download(loader):
     wait_for(lambda: loader.progress() is None)
 
 
-# -- which dense layers
-
-
 def test_untrained_convolutions_have_untrained_dense_layers():
     loader = DenseLoader()
     found = dense_of(loader, UntrainedWeights())
@@ -133,9 +130,6 @@ def test_damaged_dense_layers_fail_for_all_until_retry(convolutions, models, ful
     assert dense_of(loader, convolutions) is mended
 
 
-# -- fetching the full file
-
-
 def test_one_download_serves_all_and_reports_progress(
     convolutions, models, full_content, monkeypatch
 ):
@@ -173,9 +167,6 @@ def test_an_unexpected_error_is_reported_as_a_sentence(monkeypatch, caplog):
     found = loader.names().result(PATIENCE)
     assert (found, found.attempts) == (NUMBERED, (UNEXPECTED,))
     assert "IndexError" in caplog.text
-
-
-# -- names
 
 
 @pytest.fixture

@@ -67,11 +67,9 @@ def test_the_limit_is_the_smallest_of_the_systems_limits(tmp_path, files, expect
     assert limit_bytes({}, write(tmp_path, MACHINE | files)) == expected
 
 
-def test_a_system_without_reports_has_no_known_limit(tmp_path):
+def test_limits_without_reports_or_by_the_variable(tmp_path):
     assert limit_bytes({}, tmp_path) is None
-
-
-def test_the_variable_overrides_the_systems_limits(tmp_path):
+    assert memory.taken_bytes(tmp_path) == memory.peak_bytes(tmp_path) == 0
     assert limit_bytes({"VGG_VIZ_MEMORY_MB": " 1500 "}, write(tmp_path, MACHINE)) == 1500 * MEGABYTE
 
 
@@ -153,10 +151,6 @@ def test_unused_memory_is_returned_once_a_second(monkeypatch):
     for now[0] in (1000.0, 1000.5, 1001.0, 1001.9, 1002.5):
         guard.tidy()
     assert trimmed == [1000.0, 1001.0, 1002.5]
-
-
-def test_without_proc_nothing_is_reported(tmp_path):
-    assert memory.taken_bytes(tmp_path) == memory.peak_bytes(tmp_path) == 0
 
 
 STATUS = "Name:\tpython\nVmHWM:\t 900 kB\nVmRSS:\t 800 kB\nRssFile:\t 500 kB\nThreads:\t9\n"

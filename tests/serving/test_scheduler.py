@@ -112,9 +112,6 @@ def test_batches_of_a_damaged_network_are_dropped(scheduler):
     assert [one.spec for one in scheduler.requests.values()] == [EYES]
 
 
-# -- how long it takes
-
-
 def work(scheduler, start, seconds, until=10, steps=10):
     """Work on the next batch with so many seconds per step; return the time after it."""
     batch, now = scheduler.next_batch(start), start

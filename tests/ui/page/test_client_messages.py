@@ -45,6 +45,15 @@ def request_for_files(count: int) -> BackMsg:
     return message
 
 
+@pytest.fixture
+def handled(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Return what takes the messages that are let through."""
+    handled = Mock()
+    monkeypatch.setattr(client_messages, "_handle", handled)
+    process.prepare()
+    return handled
+
+
 LAYER = WidgetState(id="$$ID-1-layer", string_value="7 · block3_conv3")
 TOO_LONG = [
     WidgetState(id="$$ID-1-ablated", string_value="217," * (MOST_BYTES // 4)),
@@ -103,10 +112,7 @@ def test_a_url_of_the_page_that_cannot_be_read_is_dropped(url):
     ],
     ids=lambda message: str(message).split("\n")[0][:40] or "empty",
 )
-def test_messages_that_the_page_never_sends_are_ignored(message, monkeypatch: pytest.MonkeyPatch):
-    handled = Mock()
-    monkeypatch.setattr(client_messages, "_handle", handled)
-    process.prepare()
+def test_messages_that_the_page_never_sends_are_ignored(message, handled):
     AppSession.handle_backmsg(Mock(), message)
     handled.assert_not_called()
 
@@ -122,27 +128,20 @@ def test_messages_that_the_page_never_sends_are_ignored(message, monkeypatch: py
     ],
     ids=["rerun", "stop", "heartbeat", "export", "files"],
 )
-def test_the_pages_own_messages_are_handled_as_they_are(message, monkeypatch: pytest.MonkeyPatch):
-    handled, session = Mock(), Mock(_background_tasks={*range(MOST_EXPORTS - 1)})
-    monkeypatch.setattr(client_messages, "_handle", handled)
-    process.prepare()
+def test_the_pages_own_messages_are_handled_as_they_are(message, handled):
+    session = Mock(_background_tasks={*range(MOST_EXPORTS - 1)})
     AppSession.handle_backmsg(session, message)
     handled.assert_called_once_with(session, message)
 
 
-def test_a_run_of_an_unknown_fragment_is_ignored(monkeypatch: pytest.MonkeyPatch):
-    handled, message = Mock(), rerun(LAYER)
+def test_a_run_of_an_unknown_fragment_is_ignored(handled):
+    message = rerun(LAYER)
     message.rerun_script.fragment_id = "unknown\n2026-12-01 Forged line"
-    monkeypatch.setattr(client_messages, "_handle", handled)
-    process.prepare()
     AppSession.handle_backmsg(Mock(has_fragment=lambda name: False), message)
     handled.assert_not_called()
 
 
-def test_a_page_exports_only_some_files_at_the_same_time(monkeypatch: pytest.MonkeyPatch):
-    handled = Mock()
-    monkeypatch.setattr(client_messages, "_handle", handled)
-    process.prepare()
+def test_a_page_exports_only_some_files_at_the_same_time(handled):
     busy, message = Mock(_background_tasks={*range(MOST_EXPORTS)}), operation("deferred_file")
     message.backend_operation_request.request_id = "7"
     AppSession.handle_backmsg(busy, message)
@@ -153,12 +152,10 @@ def test_a_page_exports_only_some_files_at_the_same_time(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("state", ScriptRequestType)
-def test_messages_wait_in_their_order_for_what_an_ended_run_has_still_to_send(monkeypatch, state):
+def test_messages_wait_in_their_order_for_what_an_ended_run_has_still_to_send(handled, state):
     """The click's request came last: before the fragment's, it would be undone by older values."""
-    handled, session = Mock(), Mock(_event_loop=asyncio.new_event_loop())
+    session = Mock(_event_loop=asyncio.new_event_loop())
     session._scriptrunner._requests._state = state
-    monkeypatch.setattr(client_messages, "_handle", handled)
-    process.prepare()
     of_fragment, click = rerun(LAYER), rerun()
     of_fragment.rerun_script.fragment_id = "view"
     for message in (of_fragment, click):

@@ -72,25 +72,18 @@ def test_a_first_request_is_compared_with_what_the_server_holds(session):
         assert narrowed(another, request(**change)).rerun_script.fragment_id == fragment
 
 
-def test_uploaded_files_run_their_own_fragment_and_log_nothing(session, caplog):
-    uploader = FileUploaderSerde(accept_multiple_files=True)
-    session.session_state._new_widget_state.set_widget_metadata(
-        WidgetMetadata("$$ID-6a1c-upload", uploader.deserialize, uploader.serialize, FILES)
-    )
+@pytest.mark.parametrize(
+    ("serde", "kind"),
+    [(FileUploaderSerde(accept_multiple_files=True), FILES), (BidiComponentSerde(), "json_value")],
+    ids=["files", "another type than the component's"],
+)
+def test_other_widgets_run_their_own_fragment_and_log_nothing(session, caplog, serde, kind):
+    metadata = WidgetMetadata("$$ID-6a1c-other", serde.deserialize, serde.serialize, kind)
+    session.session_state._new_widget_state.set_widget_metadata(metadata)
     message = request(scale="layer")
-    files = message.rerun_script.widget_states.widgets.add(id="$$ID-6a1c-upload")
-    files.file_uploader_state_value.uploaded_file_info.add(file_id="1", name="cat.jpg")
-    assert fragment_run(session, message) == VIEW
-    assert not caplog.records
-
-
-def test_a_value_of_another_type_than_the_components_logs_nothing(session, caplog):
-    component = BidiComponentSerde()
-    session.session_state._new_widget_state.set_widget_metadata(
-        WidgetMetadata("$$ID-6a1c-mosaic", component.deserialize, component.serialize, "json_value")
-    )
-    message = request(scale="layer")
-    message.rerun_script.widget_states.widgets.add(id="$$ID-6a1c-mosaic", string_value="")
+    sent = message.rerun_script.widget_states.widgets.add(id="$$ID-6a1c-other", string_value="")
+    if kind == FILES:
+        sent.file_uploader_state_value.uploaded_file_info.add(file_id="1", name="cat.jpg")
     assert fragment_run(session, message) == VIEW
     assert not caplog.records
 

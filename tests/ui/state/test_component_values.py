@@ -34,19 +34,12 @@ def test_invalid_values_are_none(send):
             assert (component_values.position("mosaic", 14, 14) is not None) == valid, sent
 
 
-@pytest.mark.parametrize("sent", [1, 64, 64.0])
-def test_a_valid_number_is_an_int(send, sent):
-    send(sent)
-    number = component_values.number("mosaic", 64)
-    assert number == sent
-    assert type(number) is int
-
-
-def test_a_valid_position_is_returned(send):
+def test_valid_values_are_returned(send, monkeypatch):
+    for sent in (1, 64, 64.0):
+        send(sent)
+        number = component_values.number("mosaic", 64)
+        assert (number, type(number)) == (sent, int)
     send({"row": 0, "column": 13})
     assert component_values.position("mosaic", 14, 14) == (0, 13)
-
-
-def test_a_component_that_sent_nothing_has_no_number(monkeypatch):
     monkeypatch.setattr(st, "session_state", {})
     assert component_values.number("mosaic", 64) is None

@@ -45,17 +45,13 @@ def listed(page, key):
     return box.options
 
 
-def test_own_networks_are_listed_by_name_and_shown(folder):
+def test_own_networks_are_listed_by_name_and_shown_with_a_preprocessing_to_choose(folder):
     page = open_page(**MAPS)
     assert listed(page, "network") == ["ImageNet", "Untrained", "birds", "fish", "text", "saved"]
     page.choose("network", "birds")
     assert page.query_params["network"] == "birds"
     assert "block1_conv1 · birds, BGR − mean · Cat" in page.texts
     assert "birds: weights in Keras' older HDF5 layout; VGG19 found by" in page.texts
-
-
-def test_the_preprocessing_is_chosen_where_the_file_records_none(folder):
-    page = open_page(**MAPS, network="birds")
     page.choose("preprocessing", "rgb")
     assert page.query_params["preprocessing"] == "rgb"
     assert "block1_conv1 · birds, RGB / 255 · Cat" in page.texts
