@@ -179,9 +179,11 @@ def test_a_map_that_is_not_among_those_shown_is_said(visit):
     expect(part(page, "note")).to_contain_text("Map 200 is not among the 64 maps shown")
 
 
-def test_fields_show_their_numbers_where_the_page_is_narrow(visit):
+def test_a_narrow_page_shows_the_fields_numbers_and_no_shade_below_the_photograph(visit):
     page = visit(f"{LAYER}&channel=112&row=20&column=30", viewport={"width": 1024, "height": 720})
     looked_into(page, 112)
+    stage, photograph = (part(page, name).bounding_box() for name in ("photo-stage", "photo"))
+    assert stage["height"] == pytest.approx(photograph["height"], abs=1)
     for name in ("Map", "Row", "Column"):
         field = page.get_by_role("spinbutton", name=name)
         room = field.evaluate(
