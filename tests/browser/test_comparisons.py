@@ -20,13 +20,13 @@ GRIDS = {
         "compared-other",
         "Coffee",
     ),
+}
+MORE_GRIDS = {
     "most important maps of two images": (
         "view=prediction&important_maps=4&compare=picture&other=coffee",
         "important-maps-1",
         "Coffee",
     ),
-}
-MORE_GRIDS = {
     "top patches in two networks": (
         "view=visualization&maps=4&layer=block3_conv1&channel=1&compare=network",
         "channel-patches-other",

@@ -1,10 +1,12 @@
 """The page in an iframe of another site, where browsers block its cookie."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser import cases
 from tests.support import REPOSITORY
 from tests.support.file_server import serve
 
@@ -15,10 +17,18 @@ OWN = "view=maps&picture=own&layer=block3_conv1&maps=4&network=untrained"
 REFUSED = "Uploads are blocked here"
 
 
-@pytest.fixture
-def visit(browser):
-    """Open an address without failing on errors: a refused upload is one."""
+@pytest.fixture(scope="module")
+def context(browser) -> Iterator[BrowserContext]:
+    """Keep one context, whose process has then read Streamlit's scripts."""
     context = browser.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(context):
+    """Open an address without failing on errors: a refused upload is one."""
+    context.clear_cookies()
 
     def open_one(address: str) -> Page:
         page = context.new_page()
@@ -27,7 +37,8 @@ def visit(browser):
         return page
 
     yield open_one
-    context.close()
+    for page in context.pages[1:]:  # the first keeps the process alive
+        page.close()
 
 
 def give_photo(page) -> None:
@@ -67,15 +78,24 @@ SANDBOX = "allow-scripts allow-same-origin"
 
 
 @pytest.mark.parametrize(
-    ("sandbox", "same", "said"),
-    [
-        (f"sandbox='{SANDBOX}'", True, f"T{FORBIDS}"),
-        (f"sandbox='{SANDBOX}'", False, f"If no file arrives, t{FORBIDS}"),
-        (f"sandbox='{SANDBOX} allow-downloads'", True, f"If no file arrives, t{FORBIDS}"),
-    ],
+    "frame",
+    cases(
+        {
+            "forbids": (f"sandbox='{SANDBOX}'", True, f"T{FORBIDS}"),
+            "elsewhere": (f"sandbox='{SANDBOX}'", False, f"If no file arrives, t{FORBIDS}"),
+        },
+        {
+            "allows": (
+                f"sandbox='{SANDBOX} allow-downloads'",
+                True,
+                f"If no file arrives, t{FORBIDS}",
+            )
+        },
+    ),
 )
-def test_in_a_frame_the_page_says_what_that_may_forbid(visit, app, sandbox, same, said):
+def test_in_a_frame_the_page_says_what_that_may_forbid(visit, app, frame):
     """A frame of another origin does not tell its flags; one of the same may be in another."""
+    sandbox, same, said = frame
     around = app if same else app.replace("127.0.0.1", "localhost")
     page = visit(f"{around}/_stcore/health")
     page.set_content(f"<iframe {sandbox} src='{app}/?view=maps&maps=4' width=1200 height=700>")
@@ -89,7 +109,7 @@ def test_in_a_frame_the_page_says_what_that_may_forbid(visit, app, sandbox, same
     expect(frame.get_by_text(f"If no file arrives, t{FORBIDS}").last).to_be_visible()
 
 
-@pytest.mark.parametrize("more", ["", " allow-downloads"])
+@pytest.mark.parametrize("more", cases({"forbids": ""}, {"allows": " allow-downloads"}))
 def test_in_a_frame_experiments_and_charts_say_so_too(visit, app, more):
     page = visit(f"{app}/_stcore/health")
     query = "view=maps&maps=4&channel=2&tab=experiments&experiment=distance&change=mirror"

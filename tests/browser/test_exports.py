@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Download, Page, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from tests.browser import cases
 from tests.support.reading import settle
 from vgg_viz.export.formats import FORMATS
 
@@ -85,15 +86,17 @@ def test_a_file_that_the_server_does_not_make_is_said_in_the_pages_words(open_pa
     page.reload()
     settle(page)
     page.get_by_role("button", name="Export").click()
-    for button in BUTTONS[0], BUTTONS[-1]:
-        page.get_by_role("button", name=button).click()
-        error = page.get_by_test_id("stDownloadButtonError")
-        expect(error).to_contain_text(FAILURE)
-        expect(error).to_be_in_viewport(ratio=0.999)
-        expect(error).to_have_count(0)
+    # The last, below which there is least room for it; a message stays for some seconds.
+    page.get_by_role("button", name=BUTTONS[-1]).click()
+    error = page.get_by_test_id("stDownloadButtonError")
+    expect(error).to_contain_text(FAILURE)
+    expect(error).to_be_in_viewport(ratio=0.999)
 
 
-@pytest.mark.parametrize("size", [{"width": 1366, "height": 768}, {"width": 390, "height": 844}])
+@pytest.mark.parametrize(
+    "size",
+    cases({"laptop": {"width": 1366, "height": 768}}, {"phone": {"width": 390, "height": 844}}),
+)
 def test_the_menu_shows_all_its_files_at_once(visit, size):
     page = visit("view=maps&channel=12&row=20&column=30", viewport=size)
     menu = page.get_by_role("button", name="Export")

@@ -198,8 +198,8 @@ def test_a_narrow_page_shows_the_fields_numbers_and_no_shade_below_the_photograp
         assert room >= 0
 
 
-def test_a_new_view_opens_at_its_top(open_page):
-    page = open_page()
+def test_a_new_view_opens_at_its_top(visit):
+    page = visit()
     strips = grid(page, "overview")
     strips.scroll_into_view_if_needed()
     assert scrolled(page) > 0
@@ -252,7 +252,7 @@ def test_a_finger_that_rests_and_moves_on_the_map_shows_the_field(open_page):
     assert stage.bounding_box() == box
 
 
-@pytest.mark.parametrize("stage", ["map-stage", "photo-stage"])
+@pytest.mark.parametrize("stage", cases({"map": "map-stage"}, {"photograph": "photo-stage"}))
 def test_fingers_scroll_and_zoom_the_page_from_the_map(open_page, stage):
     page = open_page(f"{LAYER}&channel=12", **PHONE)
     looked_into(page, 12)
@@ -329,7 +329,9 @@ def tile_side(page: Page) -> float:
     return page.locator(".st-key-maps-mosaic .hovered").bounding_box()["width"]
 
 
-@pytest.mark.parametrize("query", ["view=maps&layer=block3_conv4", "tour=4", "tour=8"])
+@pytest.mark.parametrize(
+    "query", cases({"tour": "tour=4"}, {"maps": "view=maps&layer=block3_conv4", "step": "tour=8"})
+)
 def test_a_lecture_makes_no_tile_smaller(visit, query):
     viewport = {"width": 1024, "height": 768}
     smaller = tile_side(visit(query, viewport=viewport))

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import cases
 from tests.support.reading import listening
 from vgg_viz.ui.widgets.key_list import CONTEXTS
 
@@ -20,7 +21,7 @@ def expect_list(page: Page) -> None:
     expect(dialog).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", cases({"laptop": 1280}, {"phone": 360}))
 def test_the_button_and_the_key_open_the_list(visit, width):
     page = visit("view=filters", viewport={"width": width, "height": 720})
     page.get_by_role("button", name="Keys").click()
@@ -39,7 +40,7 @@ def test_in_a_lecture_the_key_alone_opens_the_list_and_esc_closes_no_more(visit)
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
 
 
-@pytest.mark.parametrize("query", ["view=filters", "tour=4"])
+@pytest.mark.parametrize("query", cases({"tour": "tour=4"}, {"view": "view=filters"}))
 def test_on_a_phone_the_tools_stand_in_one_row_and_the_views_in_whole_ones(visit, query):
     width = 360
     page = visit(query, viewport={"width": width, "height": 720})

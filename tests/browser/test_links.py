@@ -17,11 +17,11 @@ pytestmark = pytest.mark.browser
 LINKS = {
     "attribution": "view=maps&layer=block2_conv2&maps=4&channel=9&row=7&column=2"
     "&back_to=input&attribution=gradient&sanity=true",
-    "prediction": "view=prediction&classes=7&class=285&against=0&evidence=hirescam"
-    "&important_maps=5&side=against",
     "tour": "tour=6&answer=true&view=maps&picture=test-pattern&maps=16",
 }
 MORE_LINKS = {
+    "prediction": "view=prediction&classes=7&class=285&against=0&evidence=hirescam"
+    "&important_maps=5&side=against",
     "maps": "view=maps&picture=coffee&fit=crop&stored=true&layer=block2_conv2&maps=7&scale=layer"
     "&colors=magma&order=variance&network=untrained&channel=9&row=100&column=20",
     "filters": "view=filters&layer=block4_conv1&filters=40&channels=40&filter_page=2"

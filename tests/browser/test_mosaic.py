@@ -98,33 +98,21 @@ def test_all_rows_of_filters_are_seen_in_a_lecture(visit):
     assert box["y"] + box["height"] <= 720
 
 
-def test_without_full_screen_the_rest_works(open_page):
-    page = open_page(LAYER, begin=LACKING)
+def test_the_page_works_without_full_screen_and_with_cookies_blocked(open_page):
+    page = open_page(f"{LAYER}&channel=7", begin=LACKING + WITHOUT_STORAGE)
     mosaic = grid(page)
     expect(page.locator(f"{MOSAIC} .fullscreen")).to_be_hidden()
-    mosaic.click(position={"x": 30, "y": 45})
-    expect(page).to_have_url(re.compile(r"channel=1\b"))
-
-
-def test_the_page_works_with_cookies_blocked(open_page):
-    page = open_page(f"{LAYER}&channel=7", begin=WITHOUT_STORAGE)
-    mosaic = grid(page)
     expect(page.locator(".st-key-inspector .inspector[data-shown]")).to_be_visible()
     page.locator(".st-key-inspector .strength").fill("80")
     mosaic.click(position={"x": 30, "y": 45})
     expect(page).to_have_url(re.compile(r"channel=1\b"))
 
 
-def test_full_screen_that_is_refused_is_said(open_page):
-    page = open_page(LAYER, begin=REFUSING)
+def test_refused_full_screen_is_said_and_a_saved_pictures_address_lives_on(open_page):
+    page = open_page(LAYER, begin=REFUSING + KEEPING)
     grid(page)
     page.locator(f"{MOSAIC} .fullscreen").click()
     expect(page.locator(f"{MOSAIC} .message")).to_have_text("Full screen is blocked here")
-
-
-def test_a_saved_pictures_address_lives_on_after_the_click(open_page):
-    page = open_page(LAYER, begin=KEEPING)
-    grid(page)
     with page.expect_download() as download:
         page.locator(f"{MOSAIC} .save").click()
     name = download.value.suggested_filename
@@ -171,7 +159,7 @@ def test_where_the_browser_saves_noise_the_servers_file_is_offered(open_page):
         assert picture.getpixel((0, 0))[:3] == (255, 255, 255)
 
 
-@pytest.mark.parametrize("begin", ["", NOISY])
+@pytest.mark.parametrize("begin", cases({"noise": NOISY}, {"images": ""}))
 def test_charts_offer_no_image_where_the_browser_saves_noise(open_page, begin):
     page = open_page("view=conclusion", begin=begin)
     page.get_by_test_id("stVegaLiteChart").first.hover()
@@ -196,7 +184,7 @@ def test_titles_and_edges_follow_a_theme_that_is_switched(visit):
     )
 
 
-@pytest.mark.parametrize("width", [1280, 1024])
+@pytest.mark.parametrize("width", cases({"small laptop": 1024}, {"laptop": 1280}))
 def test_the_whole_diagram_is_seen_on_a_laptop(visit, width):
     page = visit("view=architecture", viewport={"width": width, "height": 768})
     diagram = page.locator(".st-key-diagram .diagram")

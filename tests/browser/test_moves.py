@@ -66,9 +66,9 @@ def restyled(page: Page, scale: str) -> int:
     )
 
 
-def test_a_move_does_not_restyle_the_whole_page(open_page):
+def test_a_move_does_not_restyle_the_whole_page(visit):
     """A rule of the style sheet can make each change restyle all elements that have a class."""
-    page = open_page("view=maps&layer=block3_conv3")
+    page = visit("view=maps&layer=block3_conv3")
     for scale in ("Layer", "Each tile"):  # the first time, Streamlit adds styles of its own
         page.get_by_role("radio", name=scale, exact=True).click()
         settle(page)

@@ -92,8 +92,8 @@ def test_the_keyboard_moves_and_selects(open_page):
     expect(page).to_have_url(re.compile(r"channel=9\b"))
 
 
-def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(open_page):
-    page = open_page("view=filters&layer=block1_conv1")
+def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(visit):
+    page = visit("view=filters&layer=block1_conv1")
     mosaic = grid(page, "filter-colors")
     mosaic.hover(position=tile_center(mosaic, 10))
     tip = page.locator(".st-key-filter-colors .tip")

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import cases
 from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
@@ -34,8 +35,8 @@ def go_to_view(page: Page, name: str) -> None:
     expect(page.get_by_role("radio", name=name, exact=True)).to_be_checked()
 
 
-def test_back_and_forward_scroll_to_where_the_page_was(open_page):
-    page = open_page(MAPS)
+def test_back_and_forward_scroll_to_where_the_page_was(visit):
+    page = visit(MAPS)
     scroll_to(page, 700)
     go_to_view(page, "Architecture")
     expect(page.locator("h2").first).to_have_text("The architecture of VGG19")
@@ -53,8 +54,8 @@ def test_back_and_forward_scroll_to_where_the_page_was(open_page):
         page.wait_for_function(AT_REST_THERE, arg=[MAIN, top])
 
 
-def test_who_scrolls_meanwhile_is_not_scrolled_back(open_page):
-    page = open_page(MAPS)
+def test_who_scrolls_meanwhile_is_not_scrolled_back(visit):
+    page = visit(MAPS)
     scroll_to(page, 700)
     go_to_view(page, "Architecture")
     expect(page.locator("h2").first).to_have_text("The architecture of VGG19")
@@ -65,9 +66,15 @@ def test_who_scrolls_meanwhile_is_not_scrolled_back(open_page):
     assert page.locator(MAIN).evaluate("(main) => main.scrollTop") < 100
 
 
-@pytest.mark.parametrize("numbers", ["6", "17, 4"])
-@pytest.mark.parametrize("key", ["Enter", "Tab"])
-def test_the_focus_stays_where_controls_are_replaced(visit, key, numbers):
+@pytest.mark.parametrize(
+    "typed",
+    cases(
+        {"tidied by Enter": ("17, 4", "Enter"), "left by Tab": ("6", "Tab")},
+        {"by Enter": ("6", "Enter"), "tidied by Tab": ("17, 4", "Tab")},
+    ),
+)
+def test_the_focus_stays_where_controls_are_replaced(visit, typed):
+    numbers, key = typed
     page = visit(FIELD)
     field = page.get_by_role("textbox", name="Ablated maps")
     field.fill(numbers)

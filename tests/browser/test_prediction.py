@@ -133,8 +133,8 @@ def test_two_images_are_compared_for_one_class(visit):
     assert values[0] != values[1]
 
 
-def test_tooltip_shows_the_exported_value_of_a_position(open_page):
-    page = open_page(f"{FEW}&class=7&against=3&evidence=gradcam")
+def test_tooltip_shows_the_exported_value_of_a_position(visit):
+    page = visit(f"{FEW}&class=7&against=3&evidence=gradcam")
     page.locator(".st-key-export-evidence-0").get_by_role("button").first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="NumPy arrays (NPZ)").click()

@@ -31,9 +31,9 @@ MORE_PAGES = {
     "lecture": "view=maps&maps=16&lecture=true",
 }
 
-FEW_PAGES = {"64 maps of a block": "view=blocks"}
+FEW_PAGES = {"position": "view=maps&maps=9&channel=5&row=9&column=9"}
 MORE_FEW_PAGES = {
-    "position": "view=maps&maps=9&channel=5&row=9&column=9",
+    "64 maps of a block": "view=blocks",
     **{name: query for name, query in (PAGES | MORE_PAGES).items() if name != "attribution"},
 }
 

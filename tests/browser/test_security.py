@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Request, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.browser import cases
 from tests.support import REPOSITORY
 from tests.support.reading import settle
 from vgg_viz.fields import FIELDS
@@ -167,7 +168,11 @@ def test_an_address_with_a_script_in_it_is_only_words(visit, view, heading):
 
 
 @pytest.mark.parametrize(
-    "foreign", ["http://example.org/a", "HTTPS://example.org", "www.example.org", "me@example.org"]
+    "foreign",
+    cases(
+        {"http": "http://example.org/a"},
+        {"https": "HTTPS://example.org", "www": "www.example.org", "mail": "me@example.org"},
+    ),
 )
 def test_an_address_in_the_url_is_no_link(visit, foreign):
     page = visit(f"view=maps&layer={quote(foreign)}")

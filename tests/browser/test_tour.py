@@ -97,8 +97,8 @@ SCROLLED = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop >
 AT_TOP = "() => document.querySelector('[data-testid=\"stMain\"]').scrollTop === 0"
 
 
-def test_the_keyboard_alone_scrolls_the_page(open_page):
-    page = open_page("view=architecture")
+def test_the_keyboard_alone_scrolls_the_page(visit):
+    page = visit("view=architecture")
     listening(page)
     assert page.evaluate("document.activeElement === document.body")
     page.wait_for_function(AT_TOP)
@@ -109,8 +109,8 @@ def test_the_keyboard_alone_scrolls_the_page(open_page):
         page.wait_for_function(AT_TOP)
 
 
-def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_page):
-    page = open_page("view=maps&maps=16&lecture=true")
+def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(visit):
+    page = visit("view=maps&maps=16&lecture=true")
     listening(page)
     sidebar = page.locator('[data-testid="stSidebar"]')
     grid = page.locator("canvas[data-shown]")
@@ -142,18 +142,27 @@ def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(open_
     assert links.read(page.url)["lecture"] is True
 
 
-def test_esc_closes_what_is_open_first(open_page):
-    page = open_page("view=maps&maps=16&lecture=true")
+def test_esc_closes_what_is_open_first(visit):
+    page = visit("view=maps&maps=16&lecture=true")
     listening(page)
     page.keyboard.press("m")
-    page.locator('[data-testid="stSidebar"]').get_by_role("combobox", name="Layer").click()
+    sidebar = page.locator('[data-testid="stSidebar"]')
+    sidebar.get_by_role("combobox", name="Layer").click()
     expect(page.get_by_role("listbox").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("option")).to_have_count(0)
-    expect(page.locator('[data-testid="stSidebar"]')).to_be_visible()
+    expect(sidebar).to_be_visible()
+    page.get_by_role("button", name="Close controls").click()
+    expect(sidebar).to_be_hidden()
 
 
-@pytest.mark.parametrize("query", ["view=maps&maps=64", "view=filters", "tour=4", "tour=13"])
+@pytest.mark.parametrize(
+    "query",
+    cases(
+        {"maps": "view=maps&maps=64", "tour": "tour=4"},
+        {"filters": "view=filters", "step": "tour=13"},
+    ),
+)
 @pytest.mark.parametrize("width", cases({"1100": 1100}, {"1920": 1920}))
 def test_nothing_lies_over_a_lectures_words(visit, query, width):
     size = {"width": width, "height": 720}
@@ -190,7 +199,7 @@ def test_the_browsers_tab_names_the_view(visit):
     expect(page).to_have_title("Feature maps · VGG Viz")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", cases({"dark": "dark"}, {"light": "light"}))
 def test_lecture_mode_by_its_key_in_high_contrast_and_layers_by_arrow_keys(visit, scheme):
     page = visit("view=maps&layer=block3_conv3&maps=16", color_scheme=scheme)
     listening(page)
