@@ -6,9 +6,9 @@ raises, which ends the wait.
 
 from bisect import insort
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from itertools import count
+from operator import itemgetter
 from threading import Event, Lock, get_ident, local
 from time import perf_counter
 from typing import Any
@@ -42,11 +42,7 @@ def wait_until(poll: Callable[[], bool], pause: Pause) -> None:
 
 def done_soon(future: Future[Any]) -> bool:
     """Wait up to `POLL_SECONDS` for a future; return whether it succeeded or failed."""
-    try:
-        future.exception(timeout=POLL_SECONDS)
-    except TimeoutError:
-        return False
-    return True
+    return bool(wait([future], POLL_SECONDS).done)
 
 
 def no_pause() -> None:
@@ -64,9 +60,8 @@ class FairLock:
     def __init__(self) -> None:
         """Create a lock that is free."""
         self._lock = Lock()
-        self._waiting: list[tuple[float, int, Event]] = []
+        self._waiting: list[tuple[float, Event]] = []
         self._holder: Event | None = None
-        self._arrivals = count()
         self._thread: int | None = None  # of the holder
         self.hold_count = 0
 
@@ -81,9 +76,9 @@ class FairLock:
         if self._thread == get_ident():
             raise RuntimeError("expected a thread without the lock; this one already holds it")
         admitted = Event()
-        place = (perf_counter() if since is None else since, next(self._arrivals), admitted)
+        place = (perf_counter() if since is None else since, admitted)
         with self._lock:
-            insort(self._waiting, place)
+            insort(self._waiting, place, key=itemgetter(0))
             self._admit()
         try:
             wait_until(lambda: admitted.wait(POLL_SECONDS), pause)
@@ -105,5 +100,5 @@ class FairLock:
 
     def _admit(self) -> None:
         if self._holder is None and self._waiting:
-            *_, self._holder = self._waiting.pop(0)
+            _, self._holder = self._waiting.pop(0)
             self._holder.set()
