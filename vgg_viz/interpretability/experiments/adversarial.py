@@ -25,22 +25,20 @@ def adversarial_example(
     network: Network, dense: DenseWeights | Any, pixels: np.ndarray, target: int, epsilon: int
 ) -> Generator[float, None, np.ndarray]:
     """Change an image toward a class by at most ``epsilon`` gray levels, RGB uint8, in 10 steps."""
-    return fractions(descend(network, dense, pixels, target, epsilon))
 
+    def descend() -> Generator[int | None, None, np.ndarray]:
+        # Number of layers of all passes.
+        yield (2 * len(network.architecture.spatial_layers) - 1) * STEPS
+        original = image = pixels.astype(np.int16)
+        low, high = np.maximum(original - epsilon, 0), np.minimum(original + epsilon, 255)
+        # In whole gray levels: rounding at the end could undo the change.
+        step = max(1, epsilon // STEP_DIVISOR)
+        for _ in range(STEPS):
+            gradient = yield from pixel_gradient(network, dense, image, partial(toward, target))
+            image = np.clip(image + step * np.sign(gradient).astype(np.int16), low, high)
+        return image.astype(np.uint8)
 
-def descend(
-    network: Network, dense: DenseWeights | Any, pixels: np.ndarray, target: int, epsilon: int
-) -> Generator[int | None, None, np.ndarray]:
-    """Take all steps; yield the number of layers of all passes, then after each layer."""
-    yield (2 * len(network.architecture.spatial_layers) - 1) * STEPS
-    original = image = pixels.astype(np.int16)
-    low, high = np.maximum(original - epsilon, 0), np.minimum(original + epsilon, 255)
-    # In whole gray levels: rounding at the end could undo the change.
-    step = max(1, epsilon // STEP_DIVISOR)
-    for _ in range(STEPS):
-        gradient = yield from pixel_gradient(network, dense, image, partial(toward, target))
-        image = np.clip(image + step * np.sign(gradient).astype(np.int16), low, high)
-    return image.astype(np.uint8)
+    return fractions(descend())
 
 
 def toward(target: int, prediction: Prediction) -> np.ndarray:

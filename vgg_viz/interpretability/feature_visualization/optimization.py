@@ -22,6 +22,7 @@ from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from vgg_viz.interpretability.feature_visualization.parametrizations import (
     PARAMETRIZATIONS,
@@ -109,13 +110,11 @@ def paste_image(
     Both are RGB uint8. The optimized image is centered in the receptive field of the position in
     the layer's map (``row`` and ``column`` from 0), and clipped at the other image's border.
     """
-    result, side = pixels.copy(), len(optimized)
-    fields, margin = receptive_fields(layer), (layer.receptive_field - side) // 2
+    fields, margin = receptive_fields(layer), (layer.receptive_field - len(optimized)) // 2
     top, left = (fields[position][0] + margin for position in (row, column))
-    target = result[max(0, top) : top + side, max(0, left) : left + side]
-    source = optimized[max(0, -top) :, max(0, -left) :]
-    target[:] = source[: target.shape[0], : target.shape[1]]
-    return result
+    result = Image.fromarray(pixels)
+    result.paste(Image.fromarray(optimized), (left, top))
+    return np.asarray(result)
 
 
 class OptimizationRun:
