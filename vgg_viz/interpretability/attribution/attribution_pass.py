@@ -146,12 +146,12 @@ class Attribution:
         return int(row) + self.area.rows.start, int(column) + self.area.columns.start
 
 
-def padded_receptive_field(spec: AttributionSpec, architecture: Architecture = VGG19) -> Area:
+def padded_receptive_field(spec: AttributionSpec) -> Area:
     """Return a value's receptive field in ``back_to``'s maps or the image, including padding."""
-    sides, start = [], _checked_start(spec, architecture).index
+    sides, start = [], _checked_start(spec, VGG19).index
     for position in (spec.row, spec.column):
         side = Interval(position, position + 1)
-        for layer in reversed(architecture.spatial_layers[start : spec.layer.index]):
+        for layer in reversed(VGG19.spatial_layers[start : spec.layer.index]):
             side = input_interval(layer, side)
         sides.append(side)
     return Area(*sides)

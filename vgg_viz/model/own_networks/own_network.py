@@ -80,13 +80,13 @@ class OwnNetwork:
         kernel, bias = (self.read_array(array) for array in self.arrays[layer_name])
         return (turn(kernel) if self.turned else kernel), bias
 
-    def read_array(self, array: StoredArray, rows: slice = slice(None)) -> np.ndarray:
-        """Read an array of the head, or some of its rows, as float32; raises as `read`."""
+    def read_array(self, array: StoredArray) -> np.ndarray:
+        """Read an array of the head as float32; raises as `read`."""
         try:
             with _errors(self.source, self.name):
                 try:
                     with open_saved(self.source) as file:
-                        numbers = file.read(array, rows)
+                        numbers = file.read(array)
                 finally:
                     # After reading, so that the numbers come from the file that is checked. Another
                     # content also explains why an array could not be read.
