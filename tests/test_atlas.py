@@ -111,7 +111,7 @@ def test_missing_weights_and_an_unwritable_folder_are_explained(
     assert atlas.main([]) == 1
     assert "File exists" in capsys.readouterr().out
 
-    def obtain(_):
+    def obtain():
         raise FileUnavailable("There was no file.", "There was no network.")
 
     monkeypatch.setattr(atlas, "obtain", obtain)

@@ -163,7 +163,7 @@ def test_downloads_are_listed():
     # Keras' addresses or the host's; all files are checked against Keras' MD5.
     source = (PACKAGE / "downloads/keras_files.py").read_text(encoding="utf-8")
     assert "get = partial(download, md5=file.md5," in source
-    assert "get(file.addresses(environment), " in source
+    assert "get(file.addresses(), " in source
 
 
 def test_addresses_in_the_source_are_listed():

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Compute the missing images of the chosen layers, or say what prevents it."""
     try:
-        weights: Weights = UntrainedWeights() if options.untrained else obtain(os.environ)
+        weights: Weights = UntrainedWeights() if options.untrained else obtain()
         store = store_of(weights)
         if store is None:
             print("Could not find a writable folder for the images of these weights.")

@@ -312,11 +312,12 @@ def test_store_is_beside_the_weights_and_identified_by_their_contents(tmp_path):
     assert others.read(spec, 5) is None
 
 
-def test_weights_without_a_lasting_identity_have_no_store(tmp_path):
+def test_weights_without_a_lasting_identity_have_no_store(tmp_path, monkeypatch):
     class Other(UntrainedWeights):
         pass
 
-    assert store_of(Other(), {"KERAS_HOME": str(tmp_path)}) is None
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert store_of(Other()) is None
     path = tmp_path / "mine.h5"
     assert store_of(StoredWeights(path, "mine")) is None
     assert store_of(StoredWeights(path, "mine", "0" * 32)) is not None
@@ -324,16 +325,16 @@ def test_weights_without_a_lasting_identity_have_no_store(tmp_path):
 
 def test_store_of_untrained_weights_is_in_keras_folder_temporary_or_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    environment = {"KERAS_HOME": str(tmp_path / "keras")}
-    store = store_of(UntrainedWeights(), environment)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    store = store_of(UntrainedWeights())
     assert store.folder == tmp_path / "keras" / "models" / FOLDER
     shutil.rmtree(tmp_path / "keras")
     (tmp_path / "keras").write_bytes(b"no folder")
-    store = store_of(UntrainedWeights(), environment)
+    store = store_of(UntrainedWeights())
     assert store.folder.parent.parent == tmp_path / "temporary"
     (tmp_path / "temporary").rename(tmp_path / "elsewhere")
     (tmp_path / "temporary").write_bytes(b"no folder")
-    assert store_of(UntrainedWeights(), environment) is None
+    assert store_of(UntrainedWeights()) is None
 
 
 # -- peaks

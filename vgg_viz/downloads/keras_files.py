@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -39,15 +39,20 @@ class KerasFile:
     folders: tuple[str, ...]  # its base URLs
     mirror: str = ""  # environment variable that may hold another address of the file
 
-    def addresses(self, environment: Mapping[str, str]) -> list[str]:
+    @property
+    def url(self) -> str:
+        """First of the file's own URLs."""
+        return f"{self.folders[0]}{self.name}"
+
+    def addresses(self) -> list[str]:
         """Return the file's URLs, or only its mirror's URL if the environment sets one."""
-        mirror = environment.get(self.mirror)
+        mirror = os.environ.get(self.mirror)
         return [mirror] if mirror else [f"{url}{self.name}" for url in self.folders]
 
-    def command(self, environment: Mapping[str, str]) -> str:
+    def command(self) -> str:
         """Return a command that downloads the file to Keras' folder; it tells viewers no path."""
-        folder = "$KERAS_HOME" if environment.get("KERAS_HOME") else "~/.keras"
-        return f"curl --create-dirs -Lo {folder}/models/{self.name} {self.addresses({})[0]}"
+        folder = "$KERAS_HOME" if os.environ.get("KERAS_HOME") else "~/.keras"
+        return f"curl --create-dirs -Lo {folder}/models/{self.name} {self.url}"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.size / 1e6:,.0f} MB)"
@@ -78,11 +83,11 @@ class DownloadOffer(NamedTuple):
         return sentence + partial * bool(self.partial_bytes)
 
 
-def folders(environment: Mapping[str, str]) -> dict[Path, str]:
+def folders() -> dict[Path, str]:
     """Return Keras' folder and a private temporary one, each with a description without a path."""
-    base = "$KERAS_HOME" if environment.get("KERAS_HOME") else "~/.keras"
+    base = "$KERAS_HOME" if os.environ.get("KERAS_HOME") else "~/.keras"
     # Without a home folder: a device, in which no file can be stored.
-    keras = expanded(environment.get("KERAS_HOME") or "~/.keras") or Path(os.devnull)
+    keras = expanded(os.environ.get("KERAS_HOME") or "~/.keras") or Path(os.devnull)
     found = {keras / "models": f"the server's folder {base}/models"}
     with suppress(StorageError):
         found[private_folder()] = "the server's temporary folder"
@@ -115,9 +120,7 @@ def find(files: Sequence[KerasFile], folders: Iterable[Path]) -> tuple[Path, str
     raise FileUnavailable(*attempts)
 
 
-def fetch(
-    file: KerasFile, environment: Mapping[str, str], on_progress: ProgressCallback | None = None
-) -> tuple[Path, str]:
+def fetch(file: KerasFile, on_progress: ProgressCallback | None = None) -> tuple[Path, str]:
     """Download a file that Keras distributes, to the first folder where it can be stored.
 
     ``on_progress`` is called with the bytes received and expected. Raises a `FileUnavailable` if
@@ -125,13 +128,13 @@ def fetch(
     """
     get = partial(download, md5=file.md5, on_progress=on_progress, max_bytes=file.size)
     attempts: list[str] = []
-    for offer in offers(file, environment):
+    for offer in offers(file):
         # Without free bytes, the folder may not be writable; trying says why.
         if offer.free_bytes and not offer.fits:
             attempts.append(offer.description)
             continue
         try:
-            get(file.addresses(environment), offer.folder, file.name)
+            get(file.addresses(), offer.folder, file.name)
             return find([file], [offer.folder])
         except FileUnavailable as error:
             attempts += error.attempts
@@ -140,11 +143,11 @@ def fetch(
     raise FileUnavailable(*dict.fromkeys(attempts))
 
 
-def offers(file: KerasFile, environment: Mapping[str, str]) -> list[DownloadOffer]:
+def offers(file: KerasFile) -> list[DownloadOffer]:
     """Return an offer for each folder: first those with enough free space, then by free space."""
     found = [
         DownloadOffer(file, folder, place, free_bytes(folder), partial_bytes(folder / file.name))
-        for folder, place in folders(environment).items()
+        for folder, place in folders().items()
     ]
     return sorted(found, key=lambda offer: (not offer.fits, -offer.free_bytes * (not offer.fits)))
 

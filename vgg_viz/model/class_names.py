@@ -103,18 +103,18 @@ class ClassNames:
 NUMBERED = ClassNames()
 
 
-def obtain(environment: Mapping[str, str] = os.environ) -> ClassNames:
+def obtain() -> ClassNames:
     """Load the class names from the host's file or from Keras' list, which is downloaded if needed.
 
     If ``VGG_VIZ_CLASS_NAMES`` names a text file, only this file is tried: its classes may not be
     ImageNet's. Raises a `FileUnavailable` if no names could be loaded.
     """
-    path = host = expanded(environment.get(PATH_VARIABLE))
+    path = host = expanded(os.environ.get(PATH_VARIABLE))
     if not path:
         try:
-            path, _ = find([CLASS_INDEX], folders(environment))
+            path, _ = find([CLASS_INDEX], folders())
         except FileUnavailable:
-            path, _ = fetch(CLASS_INDEX, environment)
+            path, _ = fetch(CLASS_INDEX)
     try:
         return _read(path, VGG19.classes)
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ use.
 
 import logging
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -149,9 +149,7 @@ class UntrainedWeights:
         return kernel, np.zeros(layer.filters, dtype=np.float32)
 
 
-def obtain(
-    environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
-) -> StoredWeights | OwnNetwork:
+def obtain(*, on_progress: ProgressCallback | None = None) -> StoredWeights | OwnNetwork:
     """Find VGG19's weights on the disk, or download them.
 
     Sources, in this order: the file that ``VGG_VIZ_WEIGHTS`` names; Keras' files on this disk, if
@@ -159,7 +157,7 @@ def obtain(
     warning in the log. Raises a `FileUnavailable` if no source has weights.
     """
     skipped: tuple[str, ...] = ()
-    if path := expanded(environment.get(PATH_VARIABLE)):
+    if path := expanded(os.environ.get(PATH_VARIABLE)):
         try:
             return _open_any(path)
         except WeightsError as error:
@@ -168,12 +166,12 @@ def obtain(
             skipped = (sentence,)
     attempts = skipped or (f"The environment variable {PATH_VARIABLE} is not set.",)
     try:
-        found = find(KERAS_FILES, folders(environment))
+        found = find(KERAS_FILES, folders())
     except FileUnavailable as error:
         not_found = "Found no VGG19 weights of Keras on the server's disk."
         attempts += error.attempts or (not_found,)
         try:
-            found = fetch(NOTOP, environment, on_progress)
+            found = fetch(NOTOP, on_progress)
         except FileUnavailable as error:
             raise FileUnavailable(*attempts, *error.attempts) from error
     path, fingerprint = found
@@ -196,31 +194,29 @@ def _has_other_head(path: Path) -> bool:
         return any(len(names_in(member(layers, name), "weight_names")) for name in others)
 
 
-def find_full(environment: Mapping[str, str] = os.environ) -> StoredWeights | None:
+def find_full() -> StoredWeights | None:
     """Find Keras' weights file of the whole network on this disk; reads all 574 MB for its MD5."""
     try:
-        path, fingerprint = find([FULL], folders(environment))
+        path, fingerprint = find([FULL], folders())
     except FileUnavailable:
         return None
     return StoredWeights(path, IMAGENET_LABEL, fingerprint)
 
 
-def fetch_full(
-    environment: Mapping[str, str] = os.environ, *, on_progress: ProgressCallback | None = None
-) -> StoredWeights:
+def fetch_full(*, on_progress: ProgressCallback | None = None) -> StoredWeights:
     """Find Keras' weights file of the whole network, or download it to where `find_full` finds it.
 
     Raises a `FileUnavailable` if the download failed, or no disk has enough space.
     """
-    if found := find_full(environment):
+    if found := find_full():
         return found
-    path, fingerprint = fetch(FULL, environment, on_progress)
+    path, fingerprint = fetch(FULL, on_progress)
     return StoredWeights(path, IMAGENET_LABEL, fingerprint)
 
 
-def offer_full(environment: Mapping[str, str] = os.environ) -> DownloadOffer:
+def offer_full() -> DownloadOffer:
     """Return an offer to download Keras' full weights file: its destination and free space."""
-    return offers(FULL, environment)[0]
+    return offers(FULL)[0]
 
 
 def open_weights(path: Path) -> StoredWeights:

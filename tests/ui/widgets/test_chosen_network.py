@@ -1,6 +1,5 @@
 """The network: notices about unavailable weights, and the sidebar's control."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -48,8 +47,8 @@ def test_without_weights_the_page_shows_the_untrained_network_and_the_notice_say
     # What was tried, in a menu.
     assert [text.value for text in page.text] == ["There was no file.", "There was no network."]
     (command,) = [one.value for one in page.code if "curl" in one.value]
-    assert command == NOTOP.command(os.environ)
-    assert NOTOP.addresses({})[0] in page.texts
+    assert command == NOTOP.command()
+    assert NOTOP.url in page.texts
     assert page.button(key="retry").label == "Retry"
     assert len(page.main.get("image")) == len(IMAGENET_PICTURES)
     offered = {button.label: button for button in page.button}

@@ -100,7 +100,7 @@ class ImageStore:
             total -= size
 
 
-def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> ImageStore | None:
+def store_of(weights: Weights) -> ImageStore | None:
     """Return the store for a network's optimized images, in a folder beside the network's weights.
 
     Untrained weights have no file, so their images go to the first writable folder for Keras'
@@ -111,7 +111,7 @@ def store_of(weights: Weights, environment: Mapping[str, str] = os.environ) -> I
     # A subclass may have other weights with the same identity.
     if type(weights) is not UntrainedWeights:
         return None
-    for folder in folders(environment):
+    for folder in folders():
         store = ImageStore(folder / FOLDER)
         with suppress(OSError):
             store.prepare()

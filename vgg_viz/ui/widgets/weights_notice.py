@@ -3,7 +3,6 @@
 Each is one line, which unfolds. Of a lecture's notice, there is no more than the line.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -76,13 +75,13 @@ def headline() -> str:
 
 def show_remedy(attempts: Sequence[str], retry: Callable[[], None]) -> None:
     """Show how to get the weights: a command, a link, and a button that tries again."""
-    (address, *_) = NOTOP.addresses({})
+    address = NOTOP.url
     st.markdown(
         f"**To get the weights** ({NOTOP.size / 1e6:,.0f} MB), run this command on the computer "
         f"that runs the page, then press *Retry*. Or [download the file]({address}) and put it "
         "into the same folder."
     )
-    st.code(NOTOP.command(os.environ), language="sh", wrap_lines=True)
+    st.code(NOTOP.command(), language="sh", wrap_lines=True)
     with st.container(horizontal=True):
         st.button("Retry", icon=":material/refresh:", key="retry", on_click=retry)
         with st.popover("What was tried", type="tertiary"):
