@@ -25,7 +25,6 @@ TEXTS = st.text(max_size=60) | st.text("0123456789&=?#%;+/ \n\0１é\ud800", max
 
 
 def values_of(field):
-    """Return all values of a field."""
     nothing = [None] if field.default is None else []
     if isinstance(field, Choice):
         names = ["Birds & Ærø.v2"] if isinstance(field, Named) else []

@@ -32,7 +32,6 @@ def tip(page: Page, name: str) -> Locator:
 
 
 def link_values(page: Page) -> dict[str, object]:
-    """Return the values of the page's link."""
     return links.read(page.url)
 
 

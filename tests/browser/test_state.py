@@ -70,22 +70,18 @@ def fill(label: str, text: str, role: str = "spinbutton") -> Action:
 
 
 def button(name: str, *, exact: bool = False) -> Action:
-    """Press the button of that name."""
     return lambda page: page.get_by_role("button", name=name, exact=exact).first.click()
 
 
 def key(name: str) -> Action:
-    """Press a key on the page."""
     return lambda page: page.keyboard.press(name)
 
 
 def switch(name: str) -> Action:
-    """Toggle a switch."""
     return lambda page: page.get_by_text(name, exact=True).click()
 
 
 def first_tile(mosaic: str) -> Action:
-    """Click the first tile of a mosaic."""
 
     def click(page: Page) -> None:
         canvas = page.locator(f".st-key-{mosaic} .grid canvas[data-shown]")
@@ -139,7 +135,6 @@ MORE_ACTIONS = {
 
 
 def said(page: Page) -> dict:
-    """Return the address's values."""
     return {key: field.default for key, field in FIELDS.items()} | links.read(page.url)
 
 

@@ -424,7 +424,6 @@ def assert_complete(script):
 
 
 def parameter(script, name):
-    """Return the value of a script's parameter."""
     (node,) = (
         node
         for node in ast.parse(script).body

@@ -24,7 +24,6 @@ def entry(index: int) -> tuple[str, str]:
 
 
 def keras_list() -> bytes:
-    """Return a list in Keras' layout."""
     return json.dumps({str(index): list(entry(index)) for index in range(1000)}).encode()
 
 

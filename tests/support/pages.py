@@ -118,7 +118,6 @@ class Page(AppTest):
 
     @property
     def heading(self) -> str:
-        """The view's heading."""
         lines = "\n".join(element.value for element in self.main.markdown).splitlines()
         return next(line for line in lines if line.startswith("## ")).removeprefix("## ")
 

@@ -25,5 +25,4 @@ def decode(data, *, as_stored=False) -> Image.Image:
 
 
 def sample_bytes(name):
-    """Return the content of a sample's file."""
     return sample(name).path.read_bytes()

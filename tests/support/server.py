@@ -27,7 +27,6 @@ class Server(NamedTuple):
 
 
 def free_port() -> int:
-    """Return a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]

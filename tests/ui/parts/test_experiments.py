@@ -13,9 +13,10 @@ from tests.ui.page.test_sent_values import send
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.experiments.map_distance import map_distance
 from vgg_viz.interpretability.experiments.network_similarity import LayerSimilarity
-from vgg_viz.interpretability.experiments.occlusion import Occlusion
+from vgg_viz.interpretability.experiments.occlusion import Occlusion, square_sums
 from vgg_viz.interpretability.experiments.responses import LayerResponses
 from vgg_viz.interpretability.feature_visualization.top_patches import TopPatch
+from vgg_viz.interpretability.receptive_field import Area, Interval
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.samples import SAMPLES
@@ -70,17 +71,9 @@ def test_each_experiment_says_what_it_needs(experiment, note):
 
 
 def test_experiments_do_not_run_on_ablated_maps():
-    page = open_page(
-        view="Feature maps",
-        maps="4",
-        layer="block1_conv2",
-        ablated="3",
-        ablated_in="block1_conv1",
-        tab="experiments",
-    )
-    assert [note.value for note in page.info] == [
-        "Experiments run the network without ablation: end the ablation first."
-    ]
+    ablated = {"layer": "block1_conv2", "ablated": "3", "ablated_in": "block1_conv1"}
+    (note,) = open_page(view="Feature maps", maps="4", tab="experiments", **ablated).info
+    assert note.value == "Experiments run the network without ablation: end the ablation first."
 
 
 def test_a_line_leaves_out_what_is_no_number():
@@ -195,9 +188,7 @@ def test_the_occlusion_map_of_a_class_agrees_by_ranks(monkeypatch, truth):
     table = next(part.value for part in page.markdown if "| Rank correlation |" in part.value)
     cells = dict(line.strip("| ").split(" | ") for line in table.splitlines()[2:])
     ablation = evidence.logit_drop_by_position(UntrainedDense(19), truth.maps("block5_conv4"))
-    summed = np.pad(products, 8).reshape(15, 16, 15, 16)  # squares of four parts of 16 pixels
-    parts = summed.sum(axis=(1, 3))
-    squares = parts[:-1, :-1] + parts[1:, :-1] + parts[:-1, 1:] + parts[1:, 1:]
+    squares = square_sums(products, Area(*[Interval(0, 224)] * 2), 224)
     for label, values in {
         "Ablation": ablation[:, :, 7] - ablation[:, :, 3],
         "Input × gradient of the pixels": squares,

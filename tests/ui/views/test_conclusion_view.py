@@ -7,6 +7,9 @@ import pytest
 
 from tests.support.pages import network_of, open_page, rows_of
 from tests.support.truth import OfAFile
+from vgg_viz.interpretability.experiments.changes import ChosenChange
+from vgg_viz.interpretability.experiments.image_changes import change_pixels
+from vgg_viz.interpretability.experiments.map_distance import map_distance
 from vgg_viz.interpretability.map_statistics import profile
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import Results
@@ -61,40 +64,20 @@ def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
 
 # The image is shifted by 8 pixels unless the viewer has chosen a change.
 @pytest.mark.parametrize(
-    ("query", "change", "opened"),
-    [
-        ({}, lambda image: shifted(image, 8), ("shift_x", 8)),
-        ({"change": "mirror"}, lambda image: image[:, ::-1], ("mirror", 1)),
-    ],
-    ids=["shift", "mirror"],
+    ("query", "opened"), [({}, ("shift_x", 8)), ({"change": "mirror"}, ("mirror", 1))]
 )
-def test_the_experiment_is_the_distance_by_layer(truth, query, change, opened):
+def test_the_experiment_is_the_distance_by_layer(truth, query, opened):
     page = open_page(view="conclusion", **query)
     network = shared().loaders["imagenet"].network().result()
     rows = rows_of(page.get("vega_lite_chart")[-1])
+    changed = change_pixels(truth.pictures["cat"], ChosenChange(*opened))
     for layer in VGG19.conv_layers[::7]:
-        maps = network.feature_maps(np.ascontiguousarray(change(truth.pictures["cat"])), layer.name)
-        expected = distance(maps, truth.maps(layer.name))
+        maps = network.feature_maps(changed, layer.name)
+        expected = map_distance(truth.maps(layer.name), maps).mean
         assert rows["distance"][layer.conv_number - 1] == pytest.approx(expected, rel=1e-3)
     next(one for one in page.button if one.label == "Open this experiment").click().run()
     assert (page.shown("change"), page.shown("amount")) == opened
     assert [page.shown(key) for key in ("view", "experiment")] == ["maps", "distance"]
-
-
-def shifted(image, pixels):
-    """Return the image shifted to the right, the mean color at its left."""
-    mean = np.broadcast_to(np.uint8([124, 117, 104]), (len(image), pixels, 3))
-    return np.concatenate([mean, image[:, :-pixels]], axis=1)
-
-
-def distance(maps, others):
-    """Return the mean of 2 (1 - cosine) over the positions where either is active."""
-    one, other = (part.reshape(len(part), -1).astype(float) for part in (maps, others))
-    norms = np.linalg.norm(one, axis=0) * np.linalg.norm(other, axis=0)
-    found = np.full(norms.shape, 1.0)
-    active = norms > 0
-    found[active] = 2 - 2 * (one * other).sum(axis=0)[active] / norms[active]
-    return found[(one.any(axis=0)) | (other.any(axis=0))].mean()
 
 
 def test_texts_fit_the_network_shown(monkeypatch):

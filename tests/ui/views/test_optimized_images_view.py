@@ -124,7 +124,6 @@ def progress_of(page):
 
 
 def caption_of(page):
-    """Return the grid's caption."""
     (caption,) = (one for one in page.captions if " · optimized images, " in one)
     return caption
 
