@@ -166,7 +166,7 @@ def test_a_spreadsheet_reads_all_numbers_and_texts(tmp_path):
     command += ["--infilter=CSV:44,34,76,1,,1033,false,true", "--convert-to", "fods"]
     subprocess.run([*command, "--outdir", tmp_path, path], capture_output=True, check=True)
     rows = ElementTree.parse(path.with_suffix(".fods")).getroot().iter(f"{TABLE}table-row")
-    header, *rows = ([cell_of(cell) for cell in row for _ in range(repeats(cell))] for row in rows)
+    header, *rows = ([value for cell in row for value in values_of(cell)] for row in rows)
     assert header == ["panel", "filter", "channel", *STATISTICS]
     found = statistics(values)
     columns = (found.minimum, found.maximum, found.mean, found.variance, found.active)
@@ -176,12 +176,8 @@ def test_a_spreadsheet_reads_all_numbers_and_texts(tmp_path):
         assert row == ["Right: BGR − mean · Кошка", *expected, "no"]
 
 
-def repeats(cell):
-    return int(cell.get(f"{TABLE}number-columns-repeated", "1"))
-
-
-def cell_of(cell):
-    words = "".join(cell.itertext()).strip()
-    return (
-        float(cell.get(f"{OFFICE}value")) if cell.get(f"{OFFICE}value-type") == "float" else words
-    )
+def values_of(cell):
+    """Return a cell's value, as often as it is repeated."""
+    is_number = cell.get(f"{OFFICE}value-type") == "float"
+    value = float(cell.get(f"{OFFICE}value")) if is_number else "".join(cell.itertext()).strip()
+    return [value] * int(cell.get(f"{TABLE}number-columns-repeated", "1"))

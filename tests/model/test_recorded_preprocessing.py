@@ -20,10 +20,6 @@ def applications():
     return import_keras().applications
 
 
-def mixed_channels(x):
-    return layers().Concatenate()([x[..., :1], x[..., 1:]])
-
-
 # Functions of a model's input, and the preprocessing that they compute.
 RECORDED = {
     "vgg19": (lambda x: applications().vgg19.preprocess_input(x), "caffe"),
@@ -45,7 +41,7 @@ RECORDED = {
     "negative": (lambda x: 1 - x / 255, None),
     "inverse": (lambda x: 255 / x, None),
     "lambda": (lambda x: layers().Lambda(lambda pixels: pixels / 255)(x), None),
-    "concatenated": (lambda x: mixed_channels(x) / 255, None),
+    "concatenated": (lambda x: layers().Concatenate()([x[..., :1], x[..., 1:]]) / 255, None),
 }
 
 

@@ -169,15 +169,9 @@ def test_an_unexpected_error_is_reported_as_a_sentence(monkeypatch, caplog):
     assert "IndexError" in caplog.text
 
 
-@pytest.fixture
-def listed(monkeypatch):
-    """Content accepted as Keras' list of class names."""
-    content = keras_list()
-    pass_for_keras_list(monkeypatch, content)
-    return content
-
-
-def test_names_are_loaded_once(models, listed):
+def test_names_are_loaded_once(models, monkeypatch):
+    listed = keras_list()
+    pass_for_keras_list(monkeypatch, listed)
     (models / CLASS_INDEX.name).write_bytes(listed)
     loader = DenseLoader()
     found = loader.names().result(PATIENCE)
