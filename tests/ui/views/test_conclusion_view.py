@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.pages import network_of, open_page, rows_of
-from tests.support.truth import OfAFile
+from tests.support.truth import OfAFile, ordered
 from vgg_viz.interpretability.experiments.changes import ChosenChange
 from vgg_viz.interpretability.experiments.image_changes import change_pixels
 from vgg_viz.interpretability.experiments.map_distance import map_distance
@@ -41,6 +41,8 @@ def test_charts_show_all_16_layers_and_the_lessons_are_in_numbers(truth):
     for layer in (VGG19.block_ends[0], VGG19.block_ends[2], VGG19.block_ends[4]):
         maps, side, field = truth.maps(layer.name), layer.output_shape[0], layer.receptive_field
         inactive = np.count_nonzero(~(maps > 0).any(axis=(1, 2)))
+        shown_maps = page.inspected(f"lesson-{layer.block}")["numbers"]
+        assert shown_maps == sorted(ordered(maps, "mean", conclusion_view.MAPS_SHOWN))
         assert (
             f"**{side} × {side}** positions · receptive field **{field} × {field}** · "
             f"**{1 - np.mean(maps > 0):.0%}** of values zero · **{inactive}** of {len(maps)} maps"
