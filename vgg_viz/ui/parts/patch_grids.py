@@ -290,11 +290,6 @@ def open_patch(
         state.change(images[spot.image].choose() | position | {"view": "maps", "half": half})
 
 
-def names_of(sides: Sequence[Patches]) -> Sequence[str]:
-    """Return the names of the exported arrays, one for each network."""
-    return pairs.NAMES if len(sides) > 1 else ["patches"]
-
-
 def offer(
     menu: str,
     sides: Sequence[Patches],
@@ -316,7 +311,8 @@ def offer(
             }
             for patches in sides
         ]
-        runs = zip(names_of(sides), inputs, strict=True)
+        names = pairs.NAMES if len(sides) > 1 else ["patches"]
+        runs = zip(names, inputs, strict=True)
         return [Run("top_patches", name, {**both, **wanted}) for name, both in runs]
 
     own = any(image.choice == OWN for image in sides[0].images)
