@@ -178,17 +178,37 @@ def test_a_lecture_makes_no_evidence_smaller(visit, query):
         expect(canvas).to_be_in_viewport(ratio=0.999)
 
 
+# As the progress of a network that is loaded does it.
+ADD_ABOVE = """(page) => {
+    const added = Object.assign(document.createElement("div"), { style: "height: 100px" });
+    page.prepend(added);
+    return added;
+}"""
+IS_LOWER = "([canvas, height]) => canvas.clientHeight < height"
+
+
+def test_a_lecture_enlarges_the_image_when_what_stood_above_has_gone(visit):
+    page = visit(f"{FEW}&lecture=true&classes=5")
+    canvas = grid(page, "evidence-0").locator("canvas").element_handle()
+    height = canvas.evaluate("(canvas) => canvas.clientHeight")
+    above = page.get_by_test_id("stMainBlockContainer").evaluate_handle(ADD_ABOVE)
+    page.wait_for_function(IS_LOWER, arg=[canvas, height - 50])
+    above.evaluate("(added) => added.remove()")
+    page.wait_for_function(f"(both) => !({IS_LOWER})(both)", arg=[canvas, height])
+
+
 def test_lecture_shows_prediction_and_evidence_on_one_screen(visit):
     page = visit(f"{FEW}&lecture=true&classes=5")
     listening(page)
     canvas = grid(page, "evidence-0").locator("canvas")
     for thing in (canvas, rows(page).last):
         expect(thing).to_be_in_viewport(ratio=0.999)
-    box, number = canvas.bounding_box(), number_of(rows(page).nth(1))
+    number = number_of(rows(page).nth(1))
     rows(page).nth(1).click()
     page.wait_for_url(re.compile(rf"class={number}\b"))
     settle(page)
     expect(rows(page).nth(1)).to_have_attribute("aria-pressed", "true")
+    box = canvas.bounding_box()
     page.keyboard.press("l")
     expect(heading(page)).to_have_text(f"Evidence for made up {number}")
     # A long list of classes moves nothing, and a small laptop shows all of the width.

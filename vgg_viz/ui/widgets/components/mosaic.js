@@ -20,6 +20,7 @@ const TITLE_WIDTH = 0.94; // relative to its tile, so that neighbors' titles do 
 const SQUEEZE = 1.3; // largest width of a title, relative to its tile; it is squeezed to fit
 const EXPORT = '[class*="st-key-export-"] [data-testid="stPopoverButton"]';
 const HIDDEN = "This browser hides drawn images from pages: it would save noise.";
+const PAGE = '[data-testid="stMainBlockContainer"]';
 const RETURN = "vgg-viz:return";
 const CHOOSE = "vgg-viz:choose";
 
@@ -64,6 +65,8 @@ class Mosaic {
     const { signal } = this.listening;
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.scroller);
+    this.around = new ResizeObserver(() => this.refit());
+    this.around.observe(document.querySelector(PAGE));
     window.addEventListener("resize", () => this.draw(), { signal });
     window.addEventListener(SELECT, ({ detail }) => this.select(detail), { signal });
     window.addEventListener("beforeprint", () => this.print(true), { signal });
@@ -74,6 +77,7 @@ class Mosaic {
   dispose(root) {
     this.listening.abort();
     this.observer.disconnect();
+    this.around.disconnect();
     this.release();
     this.bytes = null;
     // Browsers keep a removed canvas's pixels for a while.
@@ -210,6 +214,11 @@ class Mosaic {
     for (const name of Object.keys(this.outlines)) this.show(name, this[name]);
     this.showPosition();
     this.canvas.dataset.shown = this.header.shown;
+  }
+
+  // What stands above a mosaic that fits the window comes and goes, such as a loading network's progress.
+  refit() {
+    if (this.layout && this.header.fits && this.layOut().tile !== this.layout.tile) this.draw();
   }
 
   paint(context, style) {
