@@ -49,6 +49,15 @@ def test_the_messages_of_a_run_are_sent_together_when_it_is_over(session):
     assert session.flush() == ["later"]
 
 
+def test_the_messages_of_another_viewers_run_are_sent_at_once_meanwhile(session):
+    other = Session(**vars(session) | {"_browser_queue": ForwardMsgQueue()})
+    session.enqueue("ours")
+    other.enqueue("theirs")
+    assert [session.flush(), other.flush()] == [[], ["theirs"]]
+    session._state = AppSessionState.APP_NOT_RUNNING
+    assert session.flush() == ["ours"]
+
+
 def test_a_run_that_goes_on_sends_its_messages_after_a_time(session, monkeypatch):
     monkeypatch.setattr(message_bursts, "SECONDS", 0)
     for text in ("first", "second"):

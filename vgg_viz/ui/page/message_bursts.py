@@ -1,8 +1,8 @@
 """Sending of a run's messages to the browser in bursts.
 
 Streamlit sends each element at once. The browser then draws the page anew for every few of them,
-and the event loop that sends them takes turns with the thread that makes the next. Together they
-take a quarter of the time of a move (``make bench``).
+and the event loop that sends them takes turns with the thread that makes the next. Both take a
+fifth of the time until a clicked map is shown (docs/performance.md).
 """
 
 from asyncio import TimerHandle
@@ -20,7 +20,7 @@ _waits: WeakKeyDictionary[AppSession, TimerHandle | None] = WeakKeyDictionary()
 
 
 def prepare() -> None:
-    """Make Streamlit send the messages of a run together once it is over, or every `SECONDS`."""
+    """Make Streamlit send a run's messages together when it is over, or every `SECONDS`."""
     AppSession.flush_browser_queue = _flush_burst  # type: ignore[assignment, method-assign]
 
 
@@ -28,7 +28,9 @@ def prepare() -> None:
 def _flush_burst(session: AppSession) -> list[ForwardMsg]:
     """Return the messages to be sent now, and remove them from the queue (on the event loop)."""
     is_running = session._state is AppSessionState.APP_IS_RUNNING
-    if is_running and session not in _waits and not session._browser_queue.is_empty():
+    # Sending a whole burst keeps the other viewers waiting, so only one gathers at a time.
+    is_free = session not in _waits and not any(_waits.values())
+    if is_running and is_free and not session._browser_queue.is_empty():
         _waits[session] = session._event_loop.call_later(SECONDS, _end_wait, session)
     if is_running and _waits.get(session):
         return []
