@@ -111,6 +111,7 @@ def recognize(file: Path | BinaryIO) -> FileKind | None:
 def _recognize(file: BinaryIO) -> FileKind | None:
     start = file.read(1024)
     if start.startswith(b"PK") and zipfile.is_zipfile(file):
+        # A damaged archive, or one in a later version of the format, is a file of no kind.
         with suppress(zipfile.BadZipFile, NotImplementedError, ValueError):
             return _kind_of_zip(file)
     if not start:
