@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, slow
 from tests.support.making import STEPS, Workshop, four, network_of, picture
 from tests.support.weights_files import write_hollow_weights
 from vgg_viz import atlas
@@ -96,7 +96,7 @@ def test_progress_is_overwritten_on_a_terminal(capsys, monkeypatch):
 
 
 @pytest.fixture
-def weights_folder(tmp_path, monkeypatch):
+def weights_folder(tmp_path, monkeypatch, without_trial):
     """Folder of a configured weights file, whose network needs no TensorFlow."""
     write_hollow_weights(tmp_path / "mine.h5")
     monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(tmp_path / "mine.h5"))
@@ -119,7 +119,7 @@ def test_missing_weights_and_an_unwritable_folder_are_explained(
     assert capsys.readouterr().out == "There was no file.\nThere was no network.\n"
 
 
-@pytest.mark.parametrize("buffering", [["-u"], []], ids=["each line", "at the end"])
+@pytest.mark.parametrize("buffering", [[], *slow(["-u"])], ids=["at the end", "each line"])
 def test_output_that_nobody_reads_ends_the_program_silently(weights_folder, buffering):
     (weights_folder / FOLDER).write_bytes(b"no folder")  # ends it before TensorFlow is imported
     reader, writer = os.pipe()

@@ -194,19 +194,22 @@ def test_a_missing_proxy_is_an_error(tmp_path, models, md5, monkeypatch):
     assert "secret" not in str(raised.value)
 
 
-def test_missing_certificate_files_are_no_storage_error(tmp_path, models, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
-    with pytest.raises(FileUnavailable, match=r"Could not download .*: see the log") as raised:
+@pytest.mark.parametrize(
+    ("name", "make", "reason"),
+    [
+        ("absent.pem", Path, r"Could not download .*: see the log"),
+        ("pipe.pem", os.mkfifo, "got a device or a pipe"),
+    ],
+)
+def test_certificate_files_that_cannot_be_read_are_no_storage_error(
+    tmp_path, models, monkeypatch, name, make, reason
+):
+    make(tmp_path / name)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / name))
+    with pytest.raises(FileUnavailable, match=reason) as raised:
         download(["https://127.0.0.1/f"], models, "f", md5=None)
     assert not isinstance(raised.value, StorageError)
     last_sentence(raised, tmp_path)
-
-
-def test_a_pipe_of_certificates_is_refused_at_once(tmp_path, models, monkeypatch):
-    os.mkfifo(tmp_path / "pipe.pem")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pipe.pem"))
-    with pytest.raises(FileUnavailable, match="got a device or a pipe"):
-        download(["https://127.0.0.1/f"], models, "f", md5=None)
 
 
 # -- the page

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support import REPOSITORY
+from tests.support.source import nodes
 
 MOST_WORDS = 25  # of a sentence on the page
 PACKAGE = REPOSITORY / "vgg_viz"
@@ -60,27 +61,21 @@ def place(path: Path) -> str:
 
 
 @cache
-def syntax_tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line and text of every docstring of a module."""
-    tree = syntax_tree(path)
+def docstrings(path: Path) -> list[tuple[int, str]]:
+    """Return the line and text of every docstring of a module."""
     kinds = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
-    for node in ast.walk(tree):
-        if isinstance(node, kinds) and (text := ast.get_docstring(node)):
-            yield getattr(node, "lineno", 1), text
+    described = [node for node in nodes(path) if isinstance(node, kinds)]
+    found = [(getattr(node, "lineno", 1), ast.get_docstring(node)) for node in described]
+    return [(line, text) for line, text in found if text]
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and text of every string of a module but docstrings; a field is one word."""
-    tree = syntax_tree(path)
-    skipped = {id(part) for node in ast.walk(tree) for part in inner_strings(node)}
+    skipped = {id(part) for node in nodes(path) for part in inner_strings(node)}
     # Names and labels of earlier versions, which saved links hold.
-    old = [node.value for node in ast.walk(tree) if getattr(node, "arg", None) == "old"]
+    old = [node.value for node in nodes(path) if getattr(node, "arg", None) == "old"]
     skipped |= {id(part) for node in old if node for part in ast.walk(node)}
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if id(node) in skipped:
             continue
         if isinstance(node, ast.JoinedStr):

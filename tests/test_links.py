@@ -19,7 +19,7 @@ from vgg_viz.fields import (
 )
 from vgg_viz.links import address, effective_values, encode, read, read_values, texts_of
 
-SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=30)
 
 TEXTS = st.text(max_size=60) | st.text("0123456789&=?#%;+/ \n\0１é\ud800", max_size=60)
 

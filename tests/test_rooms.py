@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import vgg_viz
+from tests.support.source import nodes
 from vgg_viz.views import VIEWS
 
 PACKAGE = Path(vgg_viz.__file__).parent
@@ -45,7 +46,7 @@ def room(path: Path) -> str:
 def imported(path: Path) -> set[str]:
     """Return the full names that a module imports, also inside functions."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -108,7 +109,7 @@ def modules_of(package: Path) -> list[str]:
 
 def test_packages_say_what_each_of_their_modules_does():
     for package in PACKAGES:
-        text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+        text = ast.get_docstring(nodes(package / "__init__.py")[0])
         assert text, package
         named = set(re.findall(r"`([a-z_]+)`", text))
         one_of_a_kind = re.search(r"one module (a|for each) ", text.lower())

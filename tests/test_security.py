@@ -4,11 +4,11 @@ import ast
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support import REPOSITORY
+from tests.support.source import nodes
 from tests.test_rooms import imported
 from vgg_viz.image_io.limits import MAX_MEGABYTES
 
@@ -84,11 +84,6 @@ NETWORK = {"requests", "urllib", "urllib3", "http", "socket", "ftplib", "aiohttp
 FETCHED = {"machinelearningmastery.com", "storage.googleapis.com", "github.com", "s3.amazonaws.com"}
 CITED = {"arxiv.org", "doi.org", "jmlr.org", "distill.pub", "py-filelock.readthedocs.io"}
 CITED |= {"www.semanticscholar.org"}
-
-
-@cache
-def nodes(path: Path) -> list[ast.AST]:
-    return [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
 
 
 def calls(path: Path) -> Iterator[ast.Call]:

@@ -108,18 +108,14 @@ LAYERS = "block1_conv1, block1_conv2, block2_conv1, block2_conv2, …"
 # What the message says of a step, and the step's values.
 WRONG_STEPS = [
     ("title: expected a text in quotes, got none", {"title": None}),
-    ("text: expected a text in quotes, got none", {"text": None}),
-    ("page: expected a text in quotes, got none", {"page": None}),
     ("text: expected a text in quotes, got a list", {"text": '["x"]'}),
     ("text: expected a text in quotes, got a date or time", {"text": "2020-02-02"}),
     ("text: expected 1 to 1,200 characters, got 1,201", {"text": quoted("x" * 1201)}),
     ("question: expected 1 to 600 ch", ANSWERED | {"question": quoted("x" * 601)}),
-    ("answer: expected 1 to 600 characters, got 601", ANSWERED | {"answer": quoted("x" * 601)}),
     ("answer: expected 1 to 600 characters, got 0", ANSWERED | {"answer": '" "'}),
     ("question: expected an answer with the question", {"question": '"x"'}),
     ("answer: expected a question with the answer", {"answer": '"x"'}),
     ("text: expected a text without images", {"text": '"![x](http://a.b/c.png)"'}),
-    ("answer: expected a text without images", ANSWERED | {"answer": '"![x]"'}),
     ("text: expected a text without formulas", {"text": '"$x$"'}),
     ("text: expected links to addresses that begin", {"text": '"[x](data:text/html,y)"'}),
     ("text: expected links to addresses that begin with https", {"text": '"[x](http://a.b)"'}),
@@ -128,9 +124,7 @@ WRONG_STEPS = [
     ("text: expected the letter itself, got “&#58;”", {"text": '"http&#58;//a.b"'}),
     ("text: expected no control characters, got U+0007", {"text": '"\\u0007"'}),
     ("title: expected one line, got 2", {"title": '"""\na\nb"""'}),
-    ("page: expected one line, got 2", {"page": '"""\na\nb"""'}),
     ("page: expected 1 to 2,000 characters, got 0", {"page": '""'}),
-    ("page: expected a text in quotes, got a table", {"page": '{view = "x"}'}),
     ("page: expected a field such as view, ", {"page": '"?veiw=blocks"'}),
     (f"page: layer: expected one of {LAYERS}, got “17”", {"page": '"?layer=17"'}),
     ("page: maps: expected a number from 1 to 512, got “513”", {"page": '"?maps=513"'}),
@@ -147,7 +141,6 @@ WRONG_STEPS = [
     ),
     ("untrained: answer: expected a question", {"untrained": '{text = "x", answer = "y"}'}),
     ("network: expected one of imagenet, untrained, got “ResNet”", {"network": '"ResNet"'}),
-    ("network: expected a text in quotes, got a number", {"network": "19"}),
     ("outlined: expected an answer that names", {"outlined": "[1]"}),
     ("outlined: expected a list of numbers, got a number", ANSWERED | {"outlined": "1"}),
     ("outlined: expected 1 to 16 numbers, got 0", ANSWERED | {"outlined": "[]"}),
@@ -158,9 +151,7 @@ WRONG_STEPS = [
     ("from 1 to 64, as the page shows, got “65”", ANSWERED | {"outlined": "[65]"}),
     ("from 1 to 64, as the page shows, got “0”", ANSWERED | {"outlined": "[0]"}),
     ("as the page shows, got a larger one", ANSWERED | {"outlined": f"[{'9' * 4000}]"}),
-    ("chapter: expected a text in quotes, got a number", {"chapter": "1"}),
     ("chapter: expected 1 to 40 characters, got 0", {"chapter": '""'}),
-    ("chapter: expected one line, got 2", {"chapter": '"""\na\nb"""'}),
 ]
 # A page, the largest number that it shows, and the smallest.
 SHOWN = [
@@ -181,11 +172,8 @@ SHOWN = [
 WRONG_FILES = [
     ("The tour: title: expected a text in quotes, got none", ""),
     ("The tour: expected 1 to 100 steps, each under [[step]], got none", TITLE),
-    ("The tour: title: expected a text in quotes, got a number", "title = 7\n" + STEP),
     ("The tour: title: expected 1 to 120 characters, got 0", 'title = " "\n' + STEP),
-    ("The tour: title: expected 1 to 120 characters, got 121", f'title = "{"x" * 121}"\n' + STEP),
     ("pairs of brackets, got a table", TITLE + STEP.replace("[[step]]", "[step]")),
-    ("The tour: step: expected [[step]] in two pairs of brackets", TITLE + 'step = "one"\n'),
     ("The tour: expected 1 to 100 steps, each under [[step]]", TITLE + "step = []\n"),
     ("Step 1 of the tour: expected a step, got a number", TITLE + "step = [\n 1,\n 2]\n"),
     ("The tour: expected title, language or step, got “titel”", 'titel = "x"\n' + STEP),

@@ -12,6 +12,7 @@ import pytest
 from tests.support import file_server
 from tests.support.file_server import serve
 from tests.support.offline import closed_address
+from tests.support.threads import wait_for
 from vgg_viz.downloads import fetching
 from vgg_viz.downloads.fetching import (
     FileUnavailable,
@@ -83,12 +84,13 @@ def test_repeated_failures_are_an_error(folder, isolated, failure, reason):
     stalls = failure in (file_server.hang, file_server.pause_halfway)
     timeout = (10.0, 0.05 if stalls else 30.0)
     for md5 in (MD5, None) if failure != file_server.send_other_bytes else (MD5,):
-        with serve(CONTENT, failure) as server, pytest.raises(FileUnavailable) as raised:
-            fetch(server.url, folder, md5, timeout=timeout)
+        with serve(CONTENT, failure) as server:
+            with pytest.raises(FileUnavailable) as raised:
+                fetch(server.url, folder, md5, timeout=timeout)
+            wait_for(lambda: len(server.requests) == 3)  # a busy server reads them later
         sentence = f"Could not download {server.url} (tried 3 times): {reason}"
         assert str(raised.value).startswith(sentence)
         assert not isinstance(raised.value, StorageError)
-        assert len(server.requests) == 3
         assert isolated[-3:] == [0, 1, 2]
         half = md5 and failure in (file_server.cut_off, file_server.pause_halfway)
         assert names(folder) == [PART] * bool(half)

@@ -27,7 +27,7 @@ from tests.support.image_files import (
     plain,
     png_chunk,
 )
-from tests.support.photographs import decode, notes_of
+from tests.support.photographs import decode
 from vgg_viz.image_io.images import read_image, resize
 from vgg_viz.image_io.input_image import PictureOptions
 from vgg_viz.image_io.tiff import Directory
@@ -486,23 +486,19 @@ def assert_colors(found, expected, tolerance):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_is_decoded_to_its_colors_and_notes(kind):
-    assert_colors(np.asarray(decode(kind.data)), kind.colors, kind.tolerance)
-    image = read_image(kind.data)
-    assert notes_of(kind.data) == kind.notes
-    assert image.open(PictureOptions()).stretchable == (kind.as_stored is not None)
+    image, decoded = read_image(kind.data), decode(kind.data)
+    assert_colors(np.asarray(decoded), kind.colors, kind.tolerance)
+    for fit in ("stretch", "crop"):
+        shown = image.open(PictureOptions(fit))
+        np.testing.assert_array_equal(shown.pixels, resize(decoded, fit))
+        assert not shown.pixels.flags.writeable
+        assert (shown.notes, shown.stretchable) == (kind.notes, kind.as_stored is not None)
     if kind.as_stored is not None:
+        shown = image.open(PictureOptions(as_stored=True))
         stored = decode(kind.data, as_stored=True)
         assert_colors(np.asarray(stored), kind.as_stored, 1)
-        assert re.search(
-            "as (black and white|white and black)", notes_of(kind.data, as_stored=True)[0]
-        )
-        np.testing.assert_array_equal(
-            image.open(PictureOptions(as_stored=True)).pixels, resize(stored)
-        )
-    for fit in ("stretch", "crop"):
-        pixels = image.open(PictureOptions(fit)).pixels
-        np.testing.assert_array_equal(pixels, resize(decode(kind.data), fit))
-        assert not pixels.flags.writeable
+        assert re.search("as (black and white|white and black)", shown.notes[0])
+        np.testing.assert_array_equal(shown.pixels, resize(stored))
 
 
 # Type, byte order, size of offsets, channels, in planes, compression, differences, tiles.

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import warnings
 import zlib
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFile, ImageOps
 from tests.image_io.test_hostile import fault_of
 from tests.image_io.test_image_formats import tiff
 from tests.support import image_files as build
+from tests.support import slow
 from tests.support.hostile import with_jpeg_size
 from tests.support.image_files import QUARTERS, deep_png, encode, noise, plain, png, turned
 from tests.support.photographs import decode, load_image, notes_of, sample_bytes
@@ -167,9 +169,13 @@ def test_missing_rows_are_gray_and_noted_if_most_rows_are_present(kind):
         decode(data[: len(data) // 3])
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+OPTIONS = ({}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 0})
+JPEGS = list(product(("RGB", "L", "CMYK"), OPTIONS))
+SOME = JPEGS[::3]  # every mode and every option
+
+
 @pytest.mark.parametrize(
-    "options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 0}]
+    ("mode", "options"), [*SOME, *slow(*(one for one in JPEGS if one not in SOME))]
 )
 def test_jpegs_whose_header_says_more_than_they_hold_are_noted_or_rejected(mode, options):
     data = encode(NOISE.convert(mode), "JPEG", quality=90, **options)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support import slow
 from tests.support.maps import zeros_vgg19
 from tests.support.photographs import sample_bytes
 from tests.support.small_dense import SMALL, small_dense
@@ -94,7 +95,7 @@ def test_the_objective_is_the_slope_of_the_log_probability():
     assert toward(1, evidence.Prediction(logits, output="sigmoid")).tolist() == [0, 1, 0]
 
 
-@pytest.mark.parametrize("epsilon", [1, 16])
+@pytest.mark.parametrize("epsilon", [16, *slow(1)])
 def test_each_pixel_changes_by_at_most_epsilon_toward_the_class(dense, keras_model, epsilon):
     before = np.asarray(keras_model(keras_input(PIXELS)))[0]
     target = int(np.argsort(-before)[1])

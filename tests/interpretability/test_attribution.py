@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.support import slow
 from tests.support.numpy_network import NumpyNetwork, integrate
 from tests.support.thin import THIN, Changed, RandomWeights, noise, outcome
 from vgg_viz.interpretability.attribution import attribution_pass, integrated_gradients
@@ -72,7 +73,11 @@ def whole(pixels):
     return result
 
 
-@pytest.mark.parametrize("layer", THIN.conv_layers, ids=lambda layer: layer.name)
+LAYERS = THIN.conv_layers[::3]  # at least one of each block
+OTHERS = [layer for layer in THIN.conv_layers if layer not in LAYERS]
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, *slow(*OTHERS)], ids=lambda layer: layer.name)
 def test_methods_match_numpy_at_corners_edges_and_in_the_middle(layer, thin_network, pixels, whole):
     earlier = [one.name for one in THIN.conv_layers[: layer.conv_number - 1]]
     for number, (row, column) in enumerate(places(layer)):
@@ -115,7 +120,8 @@ def test_max_pooling_passes_the_gradient_to_the_first_of_equal_values(gray):
 
 
 @pytest.mark.parametrize(
-    ("back_to", "preprocessing"), [("input", "rgb"), ("block2_conv2", "caffe")]
+    ("back_to", "preprocessing"),
+    [("input", "rgb"), *slow(("block2_conv2", "caffe"))],
 )
 def test_each_level_of_integrated_gradients_matches_numpy(
     back_to, preprocessing, thin_network, pixels, without_convergence
@@ -304,7 +310,7 @@ def positive_values(network, layer):
 
 @pytest.mark.parametrize(
     ("layer", "preprocessing"),
-    [*((layer, "caffe") for layer in THIN.conv_layers[::3]), (THIN.conv_layers[3], "rgb")],
+    [*((layer, "caffe") for layer in LAYERS[::2]), (LAYERS[1], "rgb")],
     ids=lambda one: getattr(one, "name", one),
 )
 def test_lrp_matches_numpy_and_sums_to_the_value(layer, preprocessing, thin_network, pixels):

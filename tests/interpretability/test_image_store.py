@@ -292,6 +292,7 @@ def test_bound_holds_all_images_of_two_networks():
 # -- where
 
 
+@pytest.mark.usefixtures("without_trial")
 def test_store_is_beside_the_weights_and_identified_by_their_contents(tmp_path):
     path, renamed, other = (tmp_path / name for name in ("mine.h5", "renamed.h5", "other.h5"))
     write_hollow_weights(path)

@@ -74,7 +74,8 @@ def test_distances_by_layer_are_those_of_separate_passes_of_two_images_and_netwo
     for network, image in ((thin_network, others), (second, pixels)):
         found, steps = outcome(distances_by_layer(thin_network, pixels, network, image))
         assert steps == 2 * 16  # the two passes of a block are steps of their own
-        for layer, distance in zip(THIN.conv_layers, found, strict=True):
+        assert len(found) == 16
+        for layer, distance in list(zip(THIN.conv_layers, found, strict=True))[::5]:
             maps = (
                 one.feature_maps(source, layer.name)
                 for one, source in ((thin_network, pixels), (network, image))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support import slow
 from tests.support.photographs import load_image
 from tests.support.weights_files import ReferenceWeights, reference_folder
 from vgg_viz.export.mosaic import mosaic, png
@@ -129,7 +130,7 @@ def best_correlations(published, candidates):
 
 @pytest.mark.parametrize(
     ("file_name", "rows", "columns"),
-    [("published_maps_block1_conv2.png", 5, 4), ("published_block1_grid.png", 8, 8)],
+    [("published_block1_grid.png", 8, 8), *slow(("published_maps_block1_conv2.png", 5, 4))],
 )
 def test_published_maps_match_our_maps_with_their_numbers_only(file_name, rows, columns, maps):
     published = published_tiles(file_name, rows, columns)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.support import slow
 from tests.support.maps import all_layers, frozen
 from tests.support.numpy_network import NumpyNetwork
 from tests.support.thin import THIN, RandomWeights, outcome
@@ -83,12 +84,10 @@ SIDES = {
     "block4_conv1": 40,
     "block5_conv2": 30,
 }
+CASES = [*((*one, "caffe") for one in SIDES.items()), ("block3_conv1", 24, "signed")]
 
 
-@pytest.mark.parametrize(
-    ("name", "side", "preprocessing"),
-    [*((*one, "caffe") for one in SIDES.items()), ("block3_conv1", 24, "signed")],
-)
+@pytest.mark.parametrize(("name", "side", "preprocessing"), [*CASES[::2], *slow(*CASES[1::2])])
 def test_values_and_gradients_match_numpy_on_images_amid_mean_color(name, side, preprocessing):
     layer, pictures = THIN.conv_layer(name), noise(4, side)
     first, center, channels = first_pixel(layer, side), middle(layer), range(1, 5)

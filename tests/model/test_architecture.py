@@ -34,9 +34,7 @@ def test_layers_and_parameters_match_keras_vgg19():
 def test_blocks_have_2_2_4_4_and_4_conv_layers_and_a_pool():
     for number, depth in enumerate((2, 2, 4, 4, 4), start=1):
         *convs, pool = VGG19.block(number)
-        assert [layer.name for layer in convs] == [
-            f"block{number}_conv{position}" for position in range(1, depth + 1)
-        ]
+        assert len(convs) == depth
         assert (pool, convs[-1]) == (VGG19.pools[number - 1], VGG19.block_ends[number - 1])
         assert {layer.block for layer in (*convs, pool)} == {number}
     outside = [layer.kind for layer in VGG19.layers if layer.block is None]

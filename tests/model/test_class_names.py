@@ -100,6 +100,10 @@ def test_text_file_may_have_ids_markup_and_any_script(host_file):
     assert found.wordnet_id(999) == "n00000999"
 
 
+UNPRINTABLE = ("\xad", " ", "a\0b", "a\x1b[31mb", "a\x0bb", "a\u2028b", "a\u202eb", "a" * 201)
+NOT_PRINTABLE = "of 1 to 200 printable characters in line 42, got something else"
+
+
 def with_line(line):
     return "\n".join([*lines(41), line, *lines(958)])
 
@@ -116,14 +120,7 @@ def with_line(line):
             "expected text in UTF-8, got something else in line 42",
         ),
         ("version https://git-lfs.github.com/spec/v1\n", "run git lfs pull to get the file itself"),
-        (with_line("\xad"), "printable characters in line 42, got something else"),
-        (with_line(" "), "of 1 to 200 printable characters in line 42, got something else"),
-        (with_line("a\0b"), "printable characters in line 42, got something else"),
-        (with_line("a\x1b[31mb"), "printable characters in line 42, got something else"),
-        (with_line("a\x0bb"), "printable characters in line 42, got something else"),
-        (with_line("a\u2028b"), "printable characters in line 42, got something else"),
-        (with_line("a\u202eb"), "printable characters in line 42, got something else"),
-        (with_line("a" * 201), "printable characters in line 42, got something else"),
+        *((with_line(line), NOT_PRINTABLE) for line in UNPRINTABLE),
         (b"x" * (MAX_BYTES + 1), "expected at most 1 MB, got more"),
     ],
 )

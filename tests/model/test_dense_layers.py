@@ -1,6 +1,7 @@
 """Weights of the dense layers: memory-mapped, read in slabs or drawn."""
 
 import mmap
+import shutil
 from pathlib import Path
 
 import h5py
@@ -32,16 +33,16 @@ FC1, FC2, PREDICTIONS = SMALL.dense_layers
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
+def small(monkeypatch, without_trial):
     """Read files of the small architecture."""
     for module in (dense_layers, weights):
         monkeypatch.setattr(module, "VGG19", SMALL)
 
 
-@pytest.fixture
-def file(tmp_path):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     """A weights file whose kernels are not zero in a few rows."""
-    path = tmp_path / "small.h5"
+    path = tmp_path_factory.mktemp("written") / "small.h5"
     write_full_weights(path, RandomWeights(SMALL), architecture=SMALL)
     with h5py.File(path, "r+") as file:
         for layer in SMALL.dense_layers:
@@ -50,6 +51,12 @@ def file(tmp_path):
             kernel[SLAB_ROWS - 1] = 1 + np.arange(layer.units)
             kernel[-1] = -np.arange(layer.units)
     return path
+
+
+@pytest.fixture
+def file(written, tmp_path):
+    """A copy of that file."""
+    return Path(shutil.copy(written, tmp_path))
 
 
 def replace_kernel(path, layer, numbers=None, **options):

@@ -22,7 +22,7 @@ from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.own_networks.saved_file import SavedFile, StoredArray
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
-MOST_OBJECTS = 4_000  # of a file; to create more takes seconds
+MOST_OBJECTS = 1_500  # of a file
 CONVS = "layers/sequential_1/layers/functional/layers"
 KERNEL, BIAS = f"{CONVS}/conv2d/vars/0", f"{CONVS}/conv2d/vars/1"
 
@@ -122,7 +122,7 @@ def grown(file):
 
 
 def deep(file):
-    file.create_group("/".join("d" * 3000))
+    file.create_group("/".join("d" * 1_200))
 
 
 def set_in(name, **settings):
@@ -188,8 +188,8 @@ DAMAGES = {
     "virtual": (moved("virtual"), "in the file itself, got another file"),
     "external": (moved("external"), "in the file itself, got another file"),
     "large chunk": (in_weights(chunked), "expected 1 in chunks of at most 64 MB, got larger ones"),
-    "many groups": (in_weights(crowded), "expected at most 4,000 groups and arrays, got more"),
-    "circle": (in_weights(circular), "expected at most 4,000 groups and arrays, got more"),
+    "many groups": (in_weights(crowded), "expected at most 1,500 groups and arrays, got more"),
+    "circle": (in_weights(circular), "expected at most 1,500 groups and arrays, got more"),
     "swapped": (
         swapped("conv2d_4", "conv2d_5"),
         "expected block3_conv1 to hold a kernel of 3 × 3 × 5 × 6 and a bias of 6, got "

@@ -37,16 +37,6 @@ def tiny():
 # -- the input
 
 
-@pytest.mark.parametrize(("mode", "rounding"), [("caffe", 0), ("signed", 1e-7)])
-def test_preprocessing_matches_keras(mode, rounding):
-    from keras.applications.imagenet_utils import preprocess_input
-
-    pixels = noise(9)[:5]
-    expected = preprocess_input(pixels.astype(np.float32), mode={"signed": "tf"}.get(mode, mode))
-    found = PREPROCESSINGS[mode].apply(pixels)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=rounding, strict=True)
-
-
 def test_inputs_match_values_worked_by_hand():
     pixels = np.array([[[255, 51, 0]]], np.uint8)
     expected = [0 - MEAN_BLUE, 51 - MEAN_GREEN, 255 - MEAN_RED]

@@ -3,7 +3,7 @@
 import re
 import shutil
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 import pytest
@@ -87,6 +87,21 @@ class Saved:
         self.classes = CLASSES.get(name, 2)
         self.arrays = [layer.get_weights() for layer in conv_layers(keras, self.model)]
         self.paths = save(keras, self.model, folder)
+        self.pixels = noise(architecture.input_side)
+
+    @cached_property
+    def answer(self):
+        """Answer of Keras' `predict`."""
+        pixels = self.pixels
+        inputs = pixels if self.preprocessing else PREPROCESSINGS["caffe"].apply(pixels)
+        return self.model.predict(inputs[None].astype(np.float32), verbose=0)[0]
+
+    @cached_property
+    def maps(self):
+        """Maps before the head, by the page's own network; the arrays of all files are equal."""
+        return maps_before_head(
+            open_network(self.paths["model.keras"]), self.architecture, self.pixels
+        )
 
 
 def sizes():
@@ -146,23 +161,24 @@ def test_the_answer_is_that_of_predict(saved, file):
     )
     assert [layer.kind for layer in network.head.layers] == saved.kinds
     assert (network.head.classes, network.head.obstacle) == (saved.classes, "")
-    pixels = noise(saved.architecture.input_side)
     logits = saved.kinds[-2:] == ["Activation", "Dense"]
-    answer = answer_of(network, saved.architecture, pixels, ends_with_logits=logits)
-    inputs = pixels if saved.preprocessing else PREPROCESSINGS["caffe"].apply(pixels)
-    expected = saved.model.predict(inputs[None].astype(np.float32), verbose=0)[0]
+    answer = answer_of(network, saved.maps, ends_with_logits=logits)
     tolerance = {"rtol": 1e-5, "atol": 1e-6} if saved.precise else {"rtol": 0.05, "atol": 0.01}
-    np.testing.assert_allclose(answer, expected, **tolerance)
-    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(answer, saved.answer, **tolerance)
+    assert np.ptp(saved.answer) > 0.01
 
 
-def answer_of(network, architecture, pixels, *, ends_with_logits):
-    """Compute a head's answer from the maps of the page's own network."""
+def maps_before_head(network, architecture, pixels):
     vgg = Network(network, architecture).preprocessed(network.preprocessing or "caffe")
     source = vgg.input(pixels)
     for pool in architecture.pools[:-1]:
         (source,) = vgg.run((pool.name,), source)
     (maps,) = vgg.run((network.head.start,), source)
+    return maps
+
+
+def answer_of(network, maps, *, ends_with_logits):
+    """Compute a head's answer from the maps before it."""
     logits = network.build_head().predict(np.moveaxis(maps, 0, -1)[None], verbose=0)[0]
     if ends_with_logits:
         return logits
@@ -172,12 +188,17 @@ def answer_of(network, architecture, pixels, *, ends_with_logits):
     return exponentials / exponentials.sum()
 
 
+@cache
+def base():
+    """Return one VGG19 without dense layers for all heads."""
+    return vgg(SMALL)
+
+
 def with_head(head):
     """Build a model of a function of the layers module and of VGG19's maps."""
 
     def build(keras):
-        base = vgg(SMALL)
-        return keras.Model(base.input, head(keras.layers, base.output))
+        return keras.Model(base().input, head(keras.layers, base().output))
 
     return build
 
@@ -301,7 +322,7 @@ def test_heads_that_cannot_be_followed_are_named(small, tmp_path, build, obstacl
 )
 def test_the_last_activation_or_the_loss_tells_the_output(small, tmp_path, last, loss, output):
     keras, path = import_keras(), tmp_path / "model.h5"
-    model = keras.Sequential([vgg(SMALL), keras.layers.Flatten(), *last(keras.layers)])
+    model = keras.Sequential([base(), keras.layers.Flatten(), *last(keras.layers)])
     model.compile(loss=loss)
     model.save(path)
     head = open_network(path).head
@@ -338,7 +359,8 @@ def test_the_fine_tuning_of_the_guide_is_read_as_it_says(tmp_path, monkeypatch):
     names_of_classes = own_names(tmp_path / "my_model.keras", 5)
     assert names_of_classes.names == ("astronaut", "bricks", "cat", "coffee", "retina")
     pixels = load_image(sample_bytes("cat"))
-    answer = answer_of(network, VGG19, pixels, ends_with_logits=False)
+    maps = maps_before_head(network, VGG19, pixels)
+    answer = answer_of(network, maps, ends_with_logits=False)
     expected = names["model"].predict(pixels[None].astype(np.float32), verbose=0)[0]
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-7)
     changes = {

@@ -129,8 +129,9 @@ def assert_equal(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.max())
 
 
-@pytest.mark.parametrize("preprocessing", ["caffe", "rgb"])
-@pytest.mark.parametrize("max_bytes", [2**24, 0], ids=["room", "no room"])
+@pytest.mark.parametrize(
+    ("preprocessing", "max_bytes"), [("caffe", 2**24), ("rgb", 0)], ids=["room", "no room"]
+)
 def test_maps_equal_keras(preprocessing, max_bytes, start, expected, small_network, lock):
     requests = start(max_bytes, Recorded(small_network.preprocessed(preprocessing), lock))
     for name in ("block5_conv4", "block1_conv1", "block1_conv2", "block3_conv2"):

@@ -10,7 +10,8 @@ import pytest
 from streamlit.runtime.scriptrunner import script_runner
 
 from tests.support import REPOSITORY
-from vgg_viz.model.network import import_keras
+from tests.support.thin import THIN, RandomWeights
+from vgg_viz.model.network import Network, import_keras
 from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving import loading
 from vgg_viz.serving.loading import Loader
@@ -38,10 +39,12 @@ started.wait()
 """
 
 
-class InterruptedWeights(UntrainedWeights):
+class InterruptedWeights(RandomWeights):
     """Weights that end another run while they are read, and record Keras' name counters."""
 
-    counters: list[int]
+    def __init__(self, architecture):
+        super().__init__(architecture)
+        self.counters = []
 
     def read(self, layer_name):
         keras = import_keras()
@@ -55,12 +58,11 @@ def test_ending_runs_do_not_reset_keras_while_a_network_is_built(monkeypatch):
     keras = import_keras()
     monkeypatch.setattr(keras.backend, "clear_session", keras.utils.clear_session)
     keras.utils.clear_session()
-    weights = InterruptedWeights()
-    object.__setattr__(weights, "counters", [])
-    future = Future()
+    weights, future = InterruptedWeights(THIN), Future()
     future.set_result(weights)
-    network = loading.build(future)
-    assert weights.counters == [*range(1, 2 * len(network.architecture.conv_layers) + 1)]
+    monkeypatch.setattr(loading, "Network", lambda weights: Network(weights, THIN))
+    loading.build(future)
+    assert weights.counters == [*range(1, 2 * len(THIN.conv_layers) + 1)]
 
 
 def test_the_exit_waits_for_the_compilation_that_it_stops(compiled_ahead, monkeypatch):

@@ -27,44 +27,37 @@ def write(root: Path, files: dict[str, str]) -> Path:
 MACHINE = {"proc/meminfo": "MemFree: 100 kB\nMemTotal:        8388608 kB\nBuffers: 1 kB\n"}
 VERSION_2 = {"proc/self/cgroup": "0::/app/web\n"}
 VERSION_1 = {"proc/self/cgroup": "7:cpu:/\n4:memory:/docker/1f\n0::/\n"}
+GROUP, GROUP_1 = "sys/fs/cgroup/app/web/memory", "sys/fs/cgroup/memory"
 
+# Files in the system's folders, and the limit in GiB.
 MACHINES = {
-    "memory of the machine": ({}, 8 * GIBIBYTE),
-    "no limit, version 2": (
-        VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "max\n"},
-        8 * GIBIBYTE,
-    ),
-    "version 2": (VERSION_2 | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}, 2 * GIBIBYTE),
+    "memory of the machine": ({}, 8),
+    "no limit, version 2": (VERSION_2 | {f"{GROUP}.max": "max\n"}, 8),
+    "version 2": (VERSION_2 | {f"{GROUP}.max": "2147483648\n"}, 2),
     "version 2, high below max": (
-        VERSION_2
-        | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}
-        | {"sys/fs/cgroup/app/web/memory.high": "1073741824\n"},
-        GIBIBYTE,
+        VERSION_2 | {f"{GROUP}.max": "2147483648\n", f"{GROUP}.high": "1073741824\n"},
+        1,
     ),
     "version 2, the parent group has less": (
         VERSION_2
-        | {"sys/fs/cgroup/app/web/memory.max": "2147483648\n"}
-        | {"sys/fs/cgroup/app/memory.max": "1073741824\n"},
-        GIBIBYTE,
+        | {f"{GROUP}.max": "2147483648\n", "sys/fs/cgroup/app/memory.max": "1073741824\n"},
+        1,
     ),
-    "version 2, the host's path in a container": (
-        VERSION_2 | {"sys/fs/cgroup/memory.max": "1073741824"},
-        GIBIBYTE,
-    ),
+    "version 2, the host's path in a container": (VERSION_2 | {f"{GROUP_1}.max": "1073741824"}, 1),
     "version 1": (
-        VERSION_1 | {"sys/fs/cgroup/memory/docker/1f/memory.limit_in_bytes": "3221225472\n"},
-        3 * GIBIBYTE,
+        VERSION_1 | {f"{GROUP_1}/docker/1f/memory.limit_in_bytes": "3221225472\n"},
+        3,
     ),
     "no limit, version 1": (
-        VERSION_1 | {"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"},
-        8 * GIBIBYTE,
+        VERSION_1 | {f"{GROUP_1}/memory.limit_in_bytes": "9223372036854771712\n"},
+        8,
     ),
 }
 
 
-@pytest.mark.parametrize(("files", "expected"), MACHINES.values(), ids=MACHINES)
-def test_the_limit_is_the_smallest_of_the_systems_limits(tmp_path, files, expected):
-    assert limit_bytes({}, write(tmp_path, MACHINE | files)) == expected
+@pytest.mark.parametrize(("files", "gibibytes"), MACHINES.values(), ids=MACHINES)
+def test_the_limit_is_the_smallest_of_the_systems_limits(tmp_path, files, gibibytes):
+    assert limit_bytes({}, write(tmp_path, MACHINE | files)) == gibibytes * GIBIBYTE
 
 
 def test_limits_without_reports_or_by_the_variable(tmp_path):

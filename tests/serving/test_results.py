@@ -176,7 +176,7 @@ def single_steps(monkeypatch):
 
 
 def test_the_network_lock_is_free_between_slices_and_progress_is_shown(shared, single_steps):
-    run, held = Recorded(), []
+    run, held, between = Recorded(), [], []
 
     def work():
         for fraction in (0.25, None, 0.75):
@@ -184,29 +184,17 @@ def test_the_network_lock_is_free_between_slices_and_progress_is_shown(shared, s
             yield fraction
         return "done"
 
-    assert Results(shared, run).cached_in_slices("key", work) == "done"
+    def after_slice():  # which shows intermediate results
+        between.append((len(held), shared.network_lock.busy))
+
+    assert Results(shared, run).cached_in_slices("key", work, after_slice=after_slice) == "done"
     assert held == [(1, True), (2, True), (3, True)]
+    assert between == [(1, False), (2, False), (3, False)]
     assert shared.network_lock.hold_count == 4
     assert not shared.network_lock.busy
     assert run.shown == [0, 0.25, 0.75, "cleared"]
     # The result is cached.
     assert Results(shared, run).cached_in_slices("key", None) == "done"
-
-
-def test_intermediate_results_are_shown_between_slices_without_the_lock(shared, single_steps):
-    parts, found = [], []
-
-    def work():
-        for part in "abc":
-            parts.append(part)
-            yield
-        return "done"
-
-    def after_slice():
-        found.append((parts[-1], shared.network_lock.busy))
-
-    assert Results(shared).cached_in_slices("key", work, after_slice=after_slice) == "done"
-    assert found == [("a", False), ("b", False), ("c", False)]
 
 
 def test_a_slice_takes_the_steps_that_fit_into_its_time(results, monkeypatch):
