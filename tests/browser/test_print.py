@@ -1,6 +1,7 @@
 """The printed page: everything the view shows, dark on white, without buttons."""
 
 import re
+from itertools import combinations
 
 import pytest
 from playwright.sync_api import expect
@@ -45,8 +46,8 @@ SEEN = """() => {
   const walk = (root) => {
     for (const element of root.querySelectorAll("*")) {
       if (element.matches("canvas, svg[role], table, h1, h2, h3, p") && shown(element)) {
-        const { left, right, height } = element.getBoundingClientRect();
-        boxes.push({ name: element.tagName, left, right, height });
+        const { left, right, top, bottom, height } = element.getBoundingClientRect();
+        boxes.push({ name: element.tagName, left, right, top, bottom, height });
       }
       if (element.shadowRoot) walk(element.shadowRoot);
     }
@@ -74,6 +75,14 @@ CONTROLS = """() => {
 }"""
 
 
+def overlap(one: dict[str, float], other: dict[str, float]) -> float:
+    """Return by how many pixels two boxes overlap, horizontally or vertically if that is less."""
+    return min(
+        min(one[end], other[end]) - max(one[start], other[start])
+        for start, end in (("left", "right"), ("top", "bottom"))
+    )
+
+
 @pytest.mark.parametrize("query", cases(PAGES, MORE_PAGES))
 def test_print_cuts_nothing_and_has_no_controls(visit, query):
     page = visit(query, color_scheme="dark")
@@ -83,7 +92,11 @@ def test_print_cuts_nothing_and_has_no_controls(visit, query):
     page.emulate_media(media="print")
     for width, height in PAPERS.values():
         page.set_viewport_size({"width": width, "height": height})
-        for box in page.evaluate(SEEN):
+        boxes = page.evaluate(SEEN)
+        texts = [box for box in boxes if box["name"] in ("H2", "H3", "P")]
+        for one, other in combinations(texts, 2):
+            assert overlap(one, other) <= 4, (one, other)  # what is empty below a heading
+        for box in boxes:
             assert box["left"] >= -1, box
             assert box["right"] <= width + 1, box
             # A picture fits one page, with what stands above it.
