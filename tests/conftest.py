@@ -26,10 +26,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 COMPILE_PASSES = loading.compile_passes
 
 
-@pytest.fixture(autouse=True)
-def nothing_compiled_ahead(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def nothing_compiled_ahead():
     """Leave out the compilation after loading: its thread would go on during other tests."""
-    monkeypatch.setattr(loading, "compile_passes", lambda given_up, future: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "compile_passes", lambda given_up, future: None)
+        yield
 
 
 @pytest.fixture

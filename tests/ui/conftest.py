@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
+from tests.support import invented_peaks
 from tests.support.class_lists import host_list
 from tests.support.making import finished_at_once
 from tests.support.pages import network_of
@@ -14,6 +16,7 @@ from vgg_viz.export.formats import Export
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.dense_layers import UntrainedDense
+from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.samples import SAMPLES
 from vgg_viz.serving.optimization_worker import OptimizationWorker
 from vgg_viz.serving.results import Results
@@ -34,6 +37,14 @@ def keras_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Cache optimized images in a temporary directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def weights_drawn_once() -> Iterator[None]:
+    """Draw random weights once for all networks that tests build of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UntrainedWeights, "read", cache(UntrainedWeights.read))
         yield
 
 
@@ -68,6 +79,18 @@ def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Finish optimized images at once; tests of their progress use fixtures of their own."""
     for name in ("request", "progress"):
         monkeypatch.setattr(OptimizationWorker, name, finished_at_once)
+
+
+@pytest.fixture
+def known_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use invented peaks instead of a forward pass of every image."""
+    monkeypatch.setattr(available_images, "find_peaks", invented_peaks.find_peaks)
+
+
+@pytest.fixture
+def nothing_overviewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what the page computes of all layers after it is shown."""
+    monkeypatch.setattr(Results, "soon", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -13,43 +13,28 @@ import pytest
 from PIL import Image
 
 from tests.export.test_scripts import optimization_run
+from tests.support.invented_peaks import INACTIVE, position
 from tests.support.pages import open_page
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.truth import number
 from vgg_viz import samples
 from vgg_viz.export.formats import FORMATS
 from vgg_viz.interpretability.feature_visualization.optimization import OptimizedImage, paste_image
-from vgg_viz.interpretability.feature_visualization.top_patches import Peaks, crop_patch
+from vgg_viz.interpretability.feature_visualization.top_patches import crop_patch
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.optimization_worker import OptimizationWorker, Progress
 from vgg_viz.serving.results import Results
-from vgg_viz.ui.parts import available_images, optimized_images, pasted_image
+from vgg_viz.ui.parts import optimized_images, pasted_image
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import visualization_view
 
 LAYER = VGG19.layer("block1_conv2")
 SIDE = LAYER.receptive_field
 IMAGES = samples.SAMPLES[:2]
+pytestmark = pytest.mark.usefixtures("known_patches")
 OPTIMIZED = {"view": "visualization", "examples": "optimized", "layer": LAYER.name, "images": "4"}
-INACTIVE = 3  # a channel that is inactive on all images
 STEPS = 40
 GRAY = 128
-
-
-def position(channel, layer=LAYER):
-    """Return the position of a channel's top patch, row and column."""
-    side = layer.output_shape[0]
-    return ((100 + channel) % side, (50 + channel) % side)
-
-
-def known_peaks(layer, picture):
-    """Return a layer's peaks on an image, without a network; the second image's are larger."""
-    channels = np.arange(1, layer.filters + 1)
-    values = np.zeros((layer.filters, 2), np.float32)
-    values[:, 0] = np.where(channels == INACTIVE, 0.0, 10.0 * channels) / (2 - picture)
-    positions = np.zeros((layer.filters, 2, 2), np.int16)
-    positions[:, 0] = np.stack(position(channels, layer), axis=1)
-    return Peaks(values, positions)
 
 
 def pixels_of(name):
@@ -102,13 +87,6 @@ def worker(monkeypatch):
     monkeypatch.setattr(OptimizationWorker, "request", worker.request)
     monkeypatch.setattr(OptimizationWorker, "progress", worker.progress)
     return worker
-
-
-@pytest.fixture(autouse=True)
-def known_patches(monkeypatch):
-    """Use invented peaks instead of forward passes."""
-    each = [tuple(known_peaks(layer, one) for layer in VGG19.conv_layers) for one in (0, 1)]
-    monkeypatch.setattr(available_images, "find_peaks", lambda *_: each)
 
 
 def tiles_of(page, name="optimized-grid"):
@@ -263,7 +241,7 @@ def test_chosen_image_is_shown_beside_its_top_patch(worker):
     assert header["titles"] == ["Optimized · 160", "Top patch · 40"]
     assert header["lines"][1] == f"40 on {IMAGES[1].title}"
     assert (own == bright(4, STEPS)).all()
-    expected = crop_patch(pixels_of(IMAGES[1].name), LAYER, *position(4))
+    expected = crop_patch(pixels_of(IMAGES[1].name), LAYER, *position(4, LAYER))
     np.testing.assert_array_equal(patch, expected)
     assert (
         "The optimized image reaches **160** before ReLU, **4×** the top patch's **40** "

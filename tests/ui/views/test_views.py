@@ -8,13 +8,13 @@ from tests.support.pages import open_page
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.ui.parts import comparison, pairs
 from vgg_viz.ui.parts.layer_maps import LayerMaps
-from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.views import VIEWS
 
 
+# The patches, and what is computed of all layers, have tests of their own.
+@pytest.mark.usefixtures("known_patches", "nothing_overviewed")
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_opens_from_its_link_without_a_notice(view):
-    shared().values.shrink_to(0)  # Architecture shows maps at once that are computed
     page = open_page(view=view)
     assert not page.error
     assert not page.warning
@@ -67,6 +67,7 @@ def test_all_pages_of_a_large_layer_can_be_reached():
 HOSTILE = "www.evil.example :red[x] **b**"
 
 
+@pytest.mark.usefixtures("known_patches")
 @pytest.mark.parametrize(
     "query",
     [

@@ -56,6 +56,7 @@ def add(files):
     own_pictures.add([File(name, data) for name, data in files])
 
 
+@pytest.mark.usefixtures("known_patches")
 def test_added_pictures_are_searched_for_top_patches_until_removed():
     files = [("good.png", plain(3)), ("bad <b>.png", plain(4)[:60]), ("fine.png", plain(5))]
     page = upload_together(open_page(**TOP_PATCHES), files)
