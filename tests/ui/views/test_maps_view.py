@@ -79,7 +79,7 @@ def test_only_the_open_tab_is_computed_and_is_kept_in_the_link():
 
 
 def test_an_open_tab_stays_when_its_last_ablated_map_is_restored():
-    page = open_page(**MAPS, ablated="5")
+    page = open_page(view="maps", layer="block5_conv3", ablated="5")
     assert "later layers" not in page.texts
     page.widget("text_input", "ablated").set_value("")
     assert page.run().shown("tab") == "ablation"

@@ -15,29 +15,23 @@ import streamlit as st
 
 from tests.export.test_scripts import assert_complete, parameter
 from tests.support.pages import open_page
-from tests.support.photographs import load_image, sample_bytes
-from tests.support.thin import outcome
 from tests.support.truth import LAYER, MAPS, StandIn, ordered, silent
 from vgg_viz.export.formats import FORMATS, Export, ExportFormat
 from vgg_viz.export.scripts import write_script
 from vgg_viz.export.sheets import sheet_of
 from vgg_viz.image_io import images
 from vgg_viz.image_io.input_image import InputImage
-from vgg_viz.interpretability.ablation import ablate, later_maps
 from vgg_viz.interpretability.attribution.attribution_pass import AttributionSpec
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import ClassNames
 from vgg_viz.model.dense_layers import UntrainedDense
-from vgg_viz.model.weights import UntrainedWeights
 from vgg_viz.serving.results import Results
 from vgg_viz.serving.shared import Shared
 from vgg_viz.ui import state
-from vgg_viz.ui.parts.ablation_section import TILES
 from vgg_viz.ui.parts.comparison import make_pair
 from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.parts.predictions import Predictions
 from vgg_viz.ui.parts.value_attribution import ValueAttribution
-from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import export_menu, stored_pictures
 from vgg_viz.ui.widgets.class_list import ClassTarget
 from vgg_viz.ui.widgets.controls import Appearance
@@ -90,34 +84,6 @@ def test_files_of_maps_hold_the_maps_shown(offered, truth):
     script = assert_captions(export, caption)
     (run,) = parameter(script, "ARRAYS").values()
     assert (run["layer"], run["maps"]) == ("block3_conv1", numbers)
-
-
-@pytest.mark.slow
-def test_files_of_an_ablations_difference_hold_it_and_its_means(offered):
-    open_page(**MAPS, maps="4", ablated="5,12", shown_as="Difference")
-    export = offered["ablation"]
-    arrays, described = arrays_of(export)
-    network = shared().loaders["imagenet"].network().result()
-    source, wanted = VGG19.conv_layer(LAYER.name), VGG19.conv_layer("block3_conv2")
-    maps = network.feature_maps(load_image(sample_bytes("cat")), source.name)
-    before, without = (
-        outcome(later_maps(network, source, ablate(maps, numbers), wanted))[0]
-        for numbers in ([], [5, 12])
-    )
-    rows = csv_rows(export)
-    numbers = [int(row["map"]) for row in rows]
-    assert len(set(numbers)) == TILES
-    difference = (without - before)[np.array(numbers) - 1]
-    np.testing.assert_allclose(arrays["difference"], difference, rtol=1e-4, atol=1e-4)
-    changes = np.abs(difference).mean(axis=(1, 2))
-    shown = [float(row["mean_change"]) for row in rows]
-    for found in (arrays["difference_mean_change"], shown):
-        np.testing.assert_allclose(found, changes, rtol=1e-4)
-    caption = described["grids"]["difference"]["caption"]
-    assert "without maps 5 and 12 of block3_conv1 minus original · number and mean" in caption
-    script = assert_captions(export, "6 · block3_conv2 · ImageNet · Cat (stretched)")
-    run = parameter(script, "ARRAYS")["without"]
-    assert (run["ablated_in"], run["ablated"]) == ("block3_conv1", [5, 12])
 
 
 def test_the_files_of_filters_are_their_kernels(offered):
@@ -216,6 +182,11 @@ def test_evidence_and_important_maps_have_their_classes_and_drops(
     assert "values near zero are transparent" in sheet_of(export).lines[1]
     maps_shown = predictions.important_maps_grid(target, "for", [5, 1])
     assert maps_shown.figures["logit_drop"].tolist() == effects[[4, 0]].tolist()
+    script = write_script([predictions.evidence_run("gradcam", target)])
+    assert_complete(script)
+    (run,) = parameter(script, "ARRAYS").values()
+    assert (run["weights"], run["preprocessing"]) == ("untrained", "caffe")
+    assert (run["method"], run["classes"]) == ("gradcam", [7, 3])
 
 
 def test_attributions_have_their_value_and_each_maps_contribution(biased_network, photograph):
@@ -277,6 +248,7 @@ def test_names_are_replaced_by_ids_or_numbers(monkeypatch, tmp_path):
     }
 
 
+@pytest.mark.usefixtures("known_patches")
 def test_scripts_of_top_patches_have_all_arguments(offered):
     open_page(view="Feature visualization", layer=LAYER.title)
     (export,) = offered.values()
@@ -284,17 +256,6 @@ def test_scripts_of_top_patches_have_all_arguments(offered):
     assert_complete(script)
     (run,) = parameter(script, "ARRAYS").values()
     assert (run["layer"], run["searched"], run["each"]) == (LAYER.name, [0, 1], 1)
-
-
-def test_scripts_of_evidence_have_all_arguments(photograph):
-    inputs = {"weights": "untrained", "image": photograph, "preprocessing": "caffe"}
-    network = SimpleNamespace(weights=UntrainedWeights())
-    predictions = SimpleNamespace(maps=SimpleNamespace(script_input=inputs, network=network))
-    run = Predictions.evidence_run(predictions, "gradcam", ClassTarget(281, 3))
-    script = write_script([run])
-    assert_complete(script)
-    settings = {"method": "gradcam", "classes": [281, 3]}
-    assert parameter(script, "ARRAYS") == {"gradcam": inputs | {"image": 0} | settings}
 
 
 @pytest.mark.parametrize(
