@@ -13,12 +13,14 @@ from vgg_viz.interpretability.experiments.map_distance import map_distance
 from vgg_viz.interpretability.map_statistics import profile
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.serving.results import Results
+from vgg_viz.ui.parts.layer_maps import LayerMaps
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import conclusion_view
 
 
 def test_charts_show_all_16_layers_and_the_lessons_are_in_numbers(truth):
     page = open_page(view="conclusion")
+    assert not [*page.error, *page.warning]
     plots = [rows_of(chart) for chart in page.get("vega_lite_chart")]
     assert len(plots) == 3
     for rows in plots:
@@ -64,26 +66,45 @@ def test_the_lessons_do_not_wait_for_the_charts(monkeypatch):
     assert not page.has_pulse("conclusion-pulse")
 
 
-# The image is shifted by 8 pixels unless the viewer has chosen a change.
-@pytest.mark.parametrize(
-    ("query", "opened"), [({}, ("shift_x", 8)), ({"change": "mirror"}, ("mirror", 1))]
-)
-def test_the_experiment_is_the_distance_by_layer(truth, query, opened):
-    page = open_page(view="conclusion", **query)
+def test_the_experiment_is_the_distance_by_layer(truth):
+    page = open_page(view="conclusion")
     network = shared().loaders["imagenet"].network().result()
     rows = rows_of(page.get("vega_lite_chart")[-1])
-    changed = change_pixels(truth.pictures["cat"], ChosenChange(*opened))
-    for layer in VGG19.conv_layers[::7]:
+    changed = change_pixels(truth.pictures["cat"], ChosenChange("shift_x", 8))
+    for layer in VGG19.conv_layers[:8:7]:
         maps = network.feature_maps(changed, layer.name)
         expected = map_distance(truth.maps(layer.name), maps).mean
         assert rows["distance"][layer.conv_number - 1] == pytest.approx(expected, rel=1e-3)
+
+
+# The image is shifted by 8 pixels unless the viewer has chosen a change.
+@pytest.mark.usefixtures("nothing_overviewed")
+@pytest.mark.parametrize(
+    ("query", "opened", "phrase"),
+    [
+        ({}, ("shift_x", 8), "shifted right by 8 pixels"),
+        ({"change": "mirror"}, ("mirror", 1), "mirrored"),
+    ],
+)
+def test_a_click_opens_the_experiment(monkeypatch, query, opened, phrase):
+    def record(*sides):
+        compared.append([side.picture.caption for side in sides])
+
+    compared = []
+    monkeypatch.setattr(conclusion_view, "show_lesson", lambda *_: None)
+    monkeypatch.setattr(conclusion_view.map_distances, "distances_soon", record)
+    page = open_page(view="conclusion", **query)
     next(one for one in page.button if one.label == "Open this experiment").click().run()
+    assert compared == [[f"Cat, {phrase} (stretched)", "Cat (stretched)"]]
     assert (page.shown("change"), page.shown("amount")) == opened
     assert [page.shown(key) for key in ("view", "experiment")] == ["maps", "distance"]
 
 
+@pytest.mark.usefixtures("nothing_overviewed")
 def test_texts_fit_the_network_shown(monkeypatch):
-    monkeypatch.setattr(conclusion_view, "show_measured", lambda _: None)
+    monkeypatch.setattr(
+        LayerMaps, "values", lambda maps: np.zeros(maps.layer.output_shape[::-1], np.float32)
+    )
     with network_of(OfAFile()):
         page = open_page(view="conclusion")
         assert any("describes the ImageNet network" in text for text in page.captions)

@@ -15,10 +15,11 @@ from vgg_viz.export.number_format import figure, signed
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.evidence import Prediction
 from vgg_viz.interpretability.class_evidence.evidence_methods import EVIDENCE_METHODS
-from vgg_viz.interpretability.experiments import adversarial
+from vgg_viz.interpretability.experiments.map_distance import map_distance
 from vgg_viz.model.dense_layers import UntrainedDense
 from vgg_viz.model.weights import open_weights
 from vgg_viz.option import resolve
+from vgg_viz.ui.parts import adversarial_example, map_distances
 from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.views import prediction_view
 from vgg_viz.ui.widgets import class_list
@@ -60,12 +61,12 @@ def test_most_likely_classes_are_listed_with_probability_and_logit(truth):
 
 
 def test_large_logits_of_untrained_weights_are_explained_beside_the_bars(truth):
-    words = "**Untrained: these classes are chance.** Random weights"
+    words = "**Untrained: these classes are chance.** Random weights give large logits, here up to"
     _, found = predicted(truth, network="untrained")
-    for lecture in ("false", "true"):
-        page = open_page(**PREDICTION, network="Untrained", lecture=lecture)
-        largest = figure(float(np.abs(found.logits).max()), 2)
-        assert f"{words} give large logits, here up to ±{largest}," in page.texts
+    page = open_page(**PREDICTION, network="Untrained")
+    for _ in ("the page", "a lecture"):
+        assert f"{words} ±{figure(float(np.abs(found.logits).max()), 2)}," in page.texts
+        page.press("lecture-switch")
 
 
 def test_chosen_class_is_listed_however_unlikely(truth):
@@ -265,19 +266,39 @@ def test_the_untrained_network_has_deletion_curves_and_no_adversarial_example():
 
 
 def test_an_adversarial_example_is_shown_beside_its_magnified_change(truth, monkeypatch):
-    monkeypatch.setattr(adversarial, "STEPS", 1)
+    """`adversarial_example` has its tests in tests/interpretability/; here it changes columns."""
+    cat = truth.pictures["cat"]
+    change = np.broadcast_to(np.arange(224)[:, None] % 3 - 1, cat.shape)
+    expected = np.clip(cat + change, 0, 255).astype(np.uint8)
+    asked = []
+
+    def changed_in_steps(_, __, pixels, *target_and_epsilon):
+        asked.append(target_and_epsilon)
+        yield 0.5
+        return expected
+
+    def distances(*sides):
+        subjects.extend(side.picture.caption for side in sides)
+        return 16 * [map_distance(*np.random.default_rng(5).random((2, 8, 14, 14)))]
+
+    subjects = []
+    monkeypatch.setattr(adversarial_example, "adversarial_example", changed_in_steps)
+    monkeypatch.setattr(map_distances, "distances", distances)
     _, found = predicted(truth)
     first, second = found.most_likely(2)
     page = open_page(**PREDICTION, adversarial="4")
+    assert asked == [(second, 4)]
+    toward = f"Cat, changed by up to 4 gray levels toward made up {second} (stretched)"
+    assert subjects == [toward, "Cat (stretched)"]
+    assert len(page.get("vega_lite_chart")) == 1
     header, rest = page.part("adversarial-0")
     tiles = np.asarray(Image.open(io.BytesIO(rest)).convert("RGB"), np.int16)
     changed, difference = np.split(tiles, 2, axis=1)
-    change = changed - truth.pictures["cat"]
-    assert set(np.unique(change)) == {-1, 0, 1}
-    np.testing.assert_array_equal(difference, np.rint(128 + change * 127 / 4))
+    np.testing.assert_array_equal(changed, expected)
+    np.testing.assert_array_equal(difference, np.rint(128 + (changed - cat) * 127 / 4))
     assert header["titles"] == ["changed image", "change × 32 (gray: none)"]
     built = shared().loaders["imagenet"].network().result()
-    maps = built.feature_maps(changed.astype(np.uint8), LAST)
+    maps = built.feature_maps(expected, LAST)
     after = evidence.predict(UntrainedDense(19), maps)
     table = next(part.value for part in page.markdown if part.value.startswith("| Class"))
     assert [line.split(" | ")[0] for line in table.splitlines()[2:4]] == [
