@@ -23,19 +23,22 @@ from vgg_viz.ui.state.shared_instance import shared
 from vgg_viz.ui.widgets import uploads
 
 MAPS = {"view": "maps", "maps": "4"}
+POINTER = "version https://git-lfs.github.com/spec/v1"
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Offer two networks of the host, and a file that is none."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Offer two networks of the host, and files that are none; each is loaded once."""
+    folder = tmp_path_factory.mktemp("networks")
     for name in ("birds.h5", "fish.h5"):
-        write_hollow_weights(tmp_path / name)
-    (tmp_path / "text.keras").write_text("version https://git-lfs.github.com/spec/v1")
-    (tmp_path / "saved").mkdir()
-    (tmp_path / "saved" / "saved_model.pb").touch()
-    monkeypatch.setenv("VGG_VIZ_NETWORKS", f"{tmp_path}{os.pathsep}{tmp_path / 'saved'}")
+        write_hollow_weights(folder / name)
+    (folder / "text.keras").write_text(POINTER)
+    (folder / "saved").mkdir()
+    (folder / "saved" / "saved_model.pb").touch()
     before = dict(shared().loaders)
-    yield tmp_path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VGG_VIZ_NETWORKS", f"{folder}{os.pathsep}{folder / 'saved'}")
+        yield folder
     shared().loaders.clear()
     shared().loaders.update(before)
 
@@ -45,7 +48,7 @@ def listed(page, key):
     return box.options
 
 
-def test_own_networks_are_listed_by_name_and_shown_with_a_preprocessing_to_choose(folder):
+def test_own_networks_are_listed_compared_and_shown_with_a_preprocessing_to_choose(folder):
     page = open_page(**MAPS)
     assert listed(page, "network") == ["ImageNet", "Untrained", "birds", "fish", "text", "saved"]
     page.choose("network", "birds")
@@ -55,6 +58,14 @@ def test_own_networks_are_listed_by_name_and_shown_with_a_preprocessing_to_choos
     page.choose("preprocessing", "rgb")
     assert page.query_params["preprocessing"] == "rgb"
     assert "block1_conv1 · birds, RGB / 255 · Cat" in page.texts
+    page.choose("compare", "network")
+    assert listed(page, "other_network") == ["ImageNet", "Untrained", "fish", "text", "saved"]
+    assert page.selectbox(key="other_network").value == "imagenet"
+    page.choose("other_network", "fish")
+    subheaders = [part.value for part in page.subheader]
+    assert subheaders[:2] == ["birds, RGB / 255", "fish, RGB / 255"]
+    assert page.query_params["other_network"] == "fish"
+    page.choose("compare", "none")
     assert "preprocessing" not in page.choose("network", "imagenet").query_params
     assert not [box for box in page.selectbox if box.key == "preprocessing"]
 
@@ -64,16 +75,6 @@ def test_a_file_has_one_head_as_the_servers_and_another_as_an_own_network(folder
     first, second = (loader.weights_for(one(path)) for one in (open_weights, open_network))
     assert loader.weights_for(open_weights(path)) is first
     assert first is not second
-
-
-def test_any_two_networks_are_compared(folder):
-    page = open_page(**MAPS, network="birds", compare="network")
-    assert listed(page, "other_network") == ["ImageNet", "Untrained", "fish", "text", "saved"]
-    assert page.selectbox(key="other_network").value == "imagenet"
-    page.choose("other_network", "fish")
-    subheaders = [part.value for part in page.subheader]
-    assert subheaders[:2] == ["birds, BGR − mean", "fish, BGR − mean"]
-    assert page.query_params["other_network"] == "fish"
 
 
 @pytest.mark.parametrize(
@@ -93,11 +94,13 @@ def test_nothing_takes_the_place_of_a_network_that_cannot_be_shown(folder, name,
     assert "untrained ·" not in page.texts
 
 
-def test_a_mended_file_is_read_again(folder):
-    page = open_page(**MAPS, network="text")
-    write_hollow_weights(folder / "text.keras")
-    page.button(key="retry-own").click().run()
-    assert "block1_conv1 · text, BGR − mean" in page.texts
+def test_a_mended_file_is_read_again(folder, tmp_path, monkeypatch):
+    (tmp_path / "mended.keras").write_text(POINTER)
+    monkeypatch.setenv("VGG_VIZ_NETWORKS", str(tmp_path))
+    page = open_page(**MAPS, network="mended")
+    write_hollow_weights(tmp_path / "mended.keras")
+    page.press("retry-own")
+    assert "block1_conv1 · mended, BGR − mean" in page.texts
 
 
 def test_filters_show_what_fine_tuning_changed(folder):
@@ -142,24 +145,23 @@ def test_a_dropped_network_belongs_to_its_viewer_alone(folder, allowed):
     assert page.query_params["network"] == "birds 2"
     assert "block1_conv1 · birds 2, BGR − mean" in page.texts
     assert "birds 2" in listed(page, "network")
+    page.choose("export-maps", True)
+    assert "export-maps-py" not in [button.key for button in page.get("download_button")]
+    assert "No Keras script: it would read the network from a file" in page.texts
     assert "birds 2" not in listed(other.run(), "network")
     stranger = open_page(**MAPS, network="birds 2")  # or the viewer after a reload
     said = stranger.warning[0].value.replace("**", "")
     assert "no network named birds 2" in said
     assert "If it was yours, add its file again" in said
-    page.button(key="remove-network-birds 2").click()
-    page.run()
+    page.press("remove-network-birds 2")
     assert "birds 2" not in listed(page, "network")
     assert "network" not in page.query_params
 
 
-def test_a_script_needs_the_file_of_a_network(folder, allowed):
+def test_a_network_of_a_file_has_a_script(folder):
     page = open_page(**MAPS, network="fish").choose("export-maps", True)
     assert "export-maps-py" in [button.key for button in page.get("download_button")]
     assert "No Keras script" not in page.texts
-    page = drop(open_page(**MAPS), (folder / "fish.h5").read_bytes()).choose("export-maps", True)
-    assert "export-maps-py" not in [button.key for button in page.get("download_button")]
-    assert "No Keras script: it would read the network from a file" in page.texts
 
 
 def test_a_dropped_file_that_does_not_fit_is_refused_with_the_reason(folder, allowed, monkeypatch):
