@@ -8,7 +8,9 @@ from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 
 
-@pytest.mark.parametrize("view", ["Architecture", "Feature maps", "Blocks"])
+@pytest.mark.parametrize(
+    "view", ["Architecture", "Feature maps", pytest.param("Blocks", marks=pytest.mark.slow)]
+)
 def test_a_lecture_keeps_the_pictures_and_drops_text(view):
     page = open_page(view=view, layer=LAYER.title, channel="3")
     shown, words = set(page.payloads), len(page.texts)
@@ -39,7 +41,7 @@ def test_a_lecture_shows_one_line_under_a_grid():
     ]
 
 
-@pytest.mark.parametrize("view", ["Filters", "Feature maps"])
+@pytest.mark.parametrize("view", ["Filters", pytest.param("Feature maps", marks=pytest.mark.slow)])
 def test_lecture_buttons_change_the_layer(view):
     page = open_page(view=view, lecture="true", layer=VGG19.conv_layers[14].title)
     page.press("next-layer")

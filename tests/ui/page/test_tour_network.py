@@ -90,24 +90,22 @@ def test_a_weights_file_gets_the_question_without_the_answer():
     assert outlined(page) == {"maps-mosaic": []}
 
 
-@pytest.mark.parametrize(
-    ("key", "other"), [("layer", "block3_conv1"), ("picture", "coffee"), ("order", "mean")]
-)
-def test_a_page_that_diverges_from_its_step_offers_to_return(key, other):
+def test_a_page_that_diverges_from_its_step_offers_to_return():
     page = open_page(tour=str(EDGES), answer="true")
     # Counts and colors do not count.
     page.choose("maps", 64)
     page.choose("colors", "viridis")
     assert "tour-again" not in [button.key for button in page.button]
     assert outlined(page) == {"maps-mosaic": [10]}
-    page.session_state[values.KEY].overrides = {}
-    page.choose(key, other)
-    note = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
-    assert any(note in said for said in page.captions)
-    assert outlined(page) == {"maps-mosaic": []}
-    page.press("tour-again")
-    assert page.shown(key) != other
-    assert "tour-again" not in [button.key for button in page.button]
+    for key, other in {"layer": "block3_conv1", "picture": "coffee", "order": "mean"}.items():
+        page.session_state[values.KEY].overrides = {}
+        page.choose(key, other)
+        note = "This step is about **Feature maps · 2 · block1_conv2 · Bricks**."
+        assert any(note in said for said in page.captions)
+        assert outlined(page) == {"maps-mosaic": []}
+        page.press("tour-again")
+        assert page.shown(key) != other
+        assert "tour-again" not in [button.key for button in page.button]
 
 
 def test_a_tours_blocks_and_lessons_stand_beside_each_other():

@@ -138,42 +138,47 @@ class Results:
         return f"peaks of {picture.choice}" if picture.choice in self.ready else None
 
 
-def test_a_search_shows_its_progress_and_goes_on_in_the_background(monkeypatch):
+@pytest.fixture
+def search(monkeypatch):
+    """Return a function that searches images; it returns the peaks and what the page showed."""
     results = Results()
     monkeypatch.setattr(available_images, "perf_counter", lambda: results.seconds)
-    images = [
-        available_images.AvailableImage(name, "", name, InputImage, is_sample=name != "own")
-        for name in ("a", "b", "c", "d", "own")
-    ]
-    runs = []
-    for ready in (set(), {"c"}, {"b", "c"}, {"b", "c", "d", "own"}):
-        results.ready = ready
+
+    def found(names, seconds):
         slot = Mock()
-        monkeypatch.setattr(available_images.st, "empty", lambda slot=slot: slot)
-        found = available_images.find_peaks(results, None, images, 0.3)
-        assert found == [f"peaks of {image.choice}" for image in images[: len(found)]]
-        runs.append((len(found), slot.mock_calls[-1]))
-    assert runs == [
-        (1, call.progress(1 / 5, "1 of 5 images searched")),
-        (1, call.progress(1 / 5, "1 of 5 images searched")),
-        (3, call.progress(3 / 5, "3 of 5 images searched")),
-        (5, call.empty()),
-    ]
+        monkeypatch.setattr(available_images.st, "empty", lambda: slot)
+        images = [
+            available_images.AvailableImage(name, "", name, InputImage, is_sample=name != "own")
+            for name in names
+        ]
+        peaks = available_images.find_peaks(results, None, images, seconds)
+        assert peaks == [f"peaks of {name}" for name in names[: len(peaks)]]
+        return len(peaks), slot.mock_calls
+
+    return results, found
+
+
+def progress(number, count):
+    return call.progress(number / count, f"{number} of {count} images searched")
+
+
+def test_a_search_shows_its_progress_and_goes_on_in_the_background(search):
+    results, found = search
+    names = ("a", "b", "c", "d", "own")
+    runs = []
+    for results.ready in (set(), {"c"}, {"b", "c"}, {"b", "c", "d", "own"}):
+        count, shown = found(names, 0.3)
+        runs.append((count, shown[-1]))
+    expected = [(1, progress(1, 5)), (1, progress(1, 5)), (3, progress(3, 5)), (5, call.empty())]
+    assert runs == expected
     assert results.requested == {"b", "c", "d", "own"}
     assert results.on_disk == {"a", "b", "c", "d"}
     # The time of the first image is the viewer's, the rest of it at most is waited for the others.
     assert results.waits[:4] == pytest.approx([0.05] * 4)
 
 
-def test_all_images_are_searched_at_once_where_their_patches_are_compared(monkeypatch):
-    slot, results = Mock(), Results()
-    monkeypatch.setattr(available_images, "perf_counter", lambda: results.seconds)
-    images = [available_images.AvailableImage(name, "", name, InputImage) for name in "abc"]
-    monkeypatch.setattr(available_images.st, "empty", lambda: slot)
-    assert len(available_images.find_peaks(results, None, images, math.inf)) == 3
-    *progress, last = slot.mock_calls
-    assert progress == [call.progress(n / 3, f"{n} of 3 images searched") for n in (1, 2)]
-    assert last == call.empty()
+def test_all_images_are_searched_at_once_where_their_patches_are_compared(search):
+    assert search[1]("abc", math.inf) == (3, [progress(1, 3), progress(2, 3), call.empty()])
 
 
 def test_a_long_search_shows_the_images_searched_so_far_and_asks_for_the_rest(monkeypatch):
