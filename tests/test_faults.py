@@ -126,9 +126,6 @@ def test_the_download_of_a_killed_process_is_resumed_by_one(tmp_path, models, wa
     assert names(models) == [NOTOP_FILE]
 
 
-# -- the network
-
-
 GOOGLE, GITHUB = (urlsplit(address).hostname for address in weights.ADDRESSES)
 
 
@@ -210,9 +207,6 @@ def test_certificate_files_that_cannot_be_read_are_no_storage_error(
         download(["https://127.0.0.1/f"], models, "f", md5=None)
     assert not isinstance(raised.value, StorageError)
     last_sentence(raised, tmp_path)
-
-
-# -- the page
 
 
 @pytest.fixture

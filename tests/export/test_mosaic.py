@@ -26,9 +26,6 @@ def level_of(value, low, high):
     return mosaic.FIRST_LEVEL + math.floor(share * (mosaic.LEVELS - 1) + 0.5)
 
 
-# -- the grid
-
-
 @pytest.mark.parametrize("side", [1, 3, 7, 14, 56, 224])
 @pytest.mark.parametrize("width", [10, 960])
 def test_tile_side_is_the_nearest_multiple_or_fraction(side, width):
@@ -46,9 +43,6 @@ def test_letters_grow_with_tiles_within_bounds(width, size):
     assert mosaic.LETTERING.size(width) == size
     _, grid = mosaic.draw(mosaic.scale_tiles(random_array(3, width, width)), 8)
     assert grid == mosaic.TileLayout(3, 3, width, title_height=size + 5, gap=4)
-
-
-# -- arranging
 
 
 def test_tiles_are_arranged_row_by_row_and_the_last_row_may_be_short():
@@ -73,9 +67,6 @@ def test_packed_tiles_have_no_gaps_and_keep_their_colors():
     assert mosaic.pack_tiles(tiles, 8).shape == (1, 3, 3)
 
 
-# -- sizes
-
-
 @pytest.mark.parametrize(("size", "side"), [(7, 2), (4, 3)])
 def test_tiles_shrink_only_to_a_divisor(size, side):
     with pytest.raises(ValueError, match=f"expected a divisor of {size}, got {side}"):
@@ -92,9 +83,6 @@ def test_color_tiles_are_enlarged_sharply_and_shrunk_smoothly():
     np.testing.assert_allclose(small, means, atol=0.5001)
     assert large.dtype == small.dtype == np.uint8
     np.testing.assert_array_equal(same, picture)
-
-
-# -- scales
 
 
 @pytest.mark.parametrize("limit", [1, 1 / 3, 12345.678, 2.5e-20, 1e20])
@@ -182,9 +170,6 @@ def test_shrunk_tiles_stay_on_the_scale_of_all_their_values():
     assert (scaled.low.tolist(), scaled.high.tolist()) == ([0], [8])
 
 
-# -- drawing
-
-
 @pytest.mark.parametrize(
     ("count", "side", "columns", "drawn_side"),
     [(1, 224, 1, 896), (5, 56, 3, 336), (64, 224, 8, 112), (512, 14, 23, 42), (12, 3, 4, 237)],
@@ -222,9 +207,6 @@ def test_a_flat_tile_is_struck_through_in_its_final_size_and_no_other():
     stroke = np.eye(40) + np.eye(40, k=1) + np.eye(40, k=-1)
     expected = np.where(stroke, mosaic.MARK, mosaic.FIRST_LEVEL)
     np.testing.assert_array_equal(second, expected)
-
-
-# -- over a photograph
 
 
 def test_a_photograph_under_tiles_is_gray_without_black_and_white():
@@ -286,9 +268,6 @@ def test_an_overlay_scale_is_gray_at_zero_and_strongest_at_its_ends():
     assert levels[mosaic.LEVELS // 2].tolist() == [147] * 3
     ends = mosaic.color_levels("RdBu_r")[[0, -1]] * 0.75 + 147 * 0.25
     np.testing.assert_allclose(levels[[0, -1]], ends, atol=1)
-
-
-# -- PNG
 
 
 @pytest.mark.parametrize("color_map", [*COLOR_MAPS, "RdBu_r"])

@@ -474,9 +474,7 @@ def test_a_weights_file_is_named_as_keras_reads_it(name, expected):
     script = write_script([Run("feature_maps", "maps", arguments)])
     assert parameter(script, "ARRAYS")["maps"]["weights"] == expected
     assert script.isascii()
-
-
-def test_networks_of_the_page_have_names():
+    # The page's own networks have names.
     assert script_weights(UntrainedWeights()) == "untrained"
     assert script_weights(StoredWeights(Path("any.h5"), IMAGENET_LABEL)) == "imagenet"
 

@@ -1,27 +1,17 @@
 """Adversarial examples and gradients of the pixels, against Keras and TensorFlow alone."""
 
-import io
-
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.support import slow
-from tests.support.maps import zeros_vgg19
-from tests.support.photographs import sample_bytes
 from tests.support.small_dense import SMALL, small_dense
 from tests.support.thin import RandomWeights, noise, outcome
-from tests.support.truth import CheapDense
-from vgg_viz.image_io.images import read_image
-from vgg_viz.image_io.input_image import PictureOptions
 from vgg_viz.interpretability.class_evidence import evidence
 from vgg_viz.interpretability.class_evidence.pixel_gradient import pixel_attribution, pixel_gradient
 from vgg_viz.interpretability.experiments import adversarial
 from vgg_viz.interpretability.experiments.adversarial import adversarial_example, magnified, toward
-from vgg_viz.interpretability.experiments.image_changes import with_pixels
-from vgg_viz.model.architecture import VGG19, Architecture
-from vgg_viz.model.dense_layers import SLAB_ROWS, slab_count
+from vgg_viz.model.architecture import Architecture
 from vgg_viz.model.network import Network
 
 TWO_BLOCKS = Architecture("two-blocks", ((2, 8), (1, 512)), SMALL.dense, input_side=8)
@@ -123,43 +113,3 @@ def test_the_magnified_difference_is_gray_where_nothing_changes():
     before = np.array([100, 100, 100, 0], np.uint8)
     after = np.array([100, 98, 102, 1], np.uint8)
     assert magnified(before, after, 2).tolist() == [128, 1, 255, 192]
-
-
-class OfModel:
-    """Dense layers of a Keras model, in memory."""
-
-    def __init__(self, model):
-        self.arrays = {
-            layer.name: model.get_layer(layer.name).get_weights() for layer in VGG19.dense_layers
-        }
-
-    def slab(self, layer, index):
-        return self.arrays[layer.name][0][index * SLAB_ROWS : (index + 1) * SLAB_ROWS]
-
-    def bias(self, layer):
-        return self.arrays[layer.name][1]
-
-
-@pytest.mark.slow
-def test_the_exported_png_gives_the_answer_in_keras_own_vgg19(trained_network):
-    cheap = CheapDense(7)
-    model = zeros_vgg19(classifier_activation=None)
-    for layer in VGG19.conv_layers:
-        model.get_layer(layer.name).set_weights(trained_network.weights.read(layer.name))
-    for layer in VGG19.dense_layers:
-        slabs = [cheap.slab(layer, index) for index in range(slab_count(layer))]
-        model.get_layer(layer.name).set_weights([np.concatenate(slabs), cheap.bias(layer)])
-    dense = OfModel(model)
-    picture = read_image(sample_bytes("cat"), "Cat").open(PictureOptions())
-    before = model.predict(keras_input(picture.pixels), verbose=0)[0]
-    target = int(np.argsort(-before)[1])
-    pixels, _ = outcome(adversarial_example(trained_network, dense, picture.pixels, target, 2))
-    png = with_pixels(picture, pixels, "changed").png
-    decoded = np.asarray(Image.open(io.BytesIO(png)))
-    assert np.abs(decoded.astype(int) - picture.pixels).max() <= 2
-    after = model.predict(keras_input(decoded), verbose=0)[0]
-    assert after.argmax() == target != before.argmax()
-    maps = trained_network.feature_maps(pixels, "block5_conv4")
-    np.testing.assert_allclose(
-        evidence.predict(dense, maps).logits, after, atol=1e-3 * np.abs(after).max()
-    )

@@ -16,7 +16,7 @@ from vgg_viz.interpretability.experiments.changes import (
     ChosenChange,
     Place,
 )
-from vgg_viz.interpretability.experiments.image_changes import change_pixels, changed
+from vgg_viz.interpretability.experiments.image_changes import change_pixels, changed, with_pixels
 from vgg_viz.model.network import network_input
 
 SIDE = 224
@@ -46,6 +46,13 @@ def test_every_change_keeps_the_picture_at_zero_and_names_itself_otherwise(name)
         assert amount == 0 or (picture.digest != PICTURE.digest and "Cat, " in picture.title)
         assert "{" not in picture.title
         assert "-" not in picture.title
+
+
+def test_the_file_of_other_pixels_has_just_these():
+    picture = with_pixels(PICTURE, PIXELS[::-1], "upside down")
+    decoded = np.asarray(Image.open(io.BytesIO(picture.png)))
+    np.testing.assert_array_equal(decoded, PIXELS[::-1])
+    assert (picture.title, picture.digest) == ("Cat, upside down", digest(decoded))
 
 
 def test_a_shift_moves_whole_pixels_and_reveals_what_preprocessing_turns_into_zero():

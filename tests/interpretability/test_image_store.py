@@ -84,9 +84,6 @@ def the_file(folder):
     return path
 
 
-# -- kept, and found again
-
-
 def test_saved_images_are_read_after_a_restart_but_not_by_another_version(
     store, folder, monkeypatch
 ):
@@ -146,9 +143,6 @@ def test_file_is_a_png_with_its_description(store, folder):
     }
 
 
-# -- damage
-
-
 def write_anew(path, change_pixel=False, **texts):
     """Write a valid PNG with other contents and the old digest."""
     with Image.open(path) as image:
@@ -199,9 +193,6 @@ def test_unreadable_file_is_not_returned_and_not_deleted(store, monkeypatch):
         patch.setattr(Path, "read_bytes", denied)
         assert store.read(SPEC, 5) is None
     assert same(store.read(SPEC, 5), optimized())
-
-
-# -- writing
 
 
 def test_a_process_killed_while_it_writes_leaves_nothing_damaged_and_no_leftover(store, folder):
@@ -260,9 +251,6 @@ def test_deleted_folder_is_created_again_and_files_have_the_usual_permissions(st
     assert stat.S_IMODE(the_file(folder).stat().st_mode) == 0o644
 
 
-# -- the bound
-
-
 def test_least_recently_used_images_are_deleted(store, folder):
     other = OptimizationSpec(network_of("another network"), EYES, 7, "regularized")
     store.save(other, {9: optimized(9)})
@@ -287,9 +275,6 @@ def test_bound_holds_all_images_of_two_networks():
 
     pictures = sum(layer.filters * largest_file(layer) for layer in VGG19.conv_layers)
     assert 2 * pictures < MOST_BYTES
-
-
-# -- where
 
 
 @pytest.mark.usefixtures("without_trial")
@@ -337,8 +322,6 @@ def test_store_of_untrained_weights_is_in_keras_folder_temporary_or_missing(tmp_
     (tmp_path / "temporary").write_bytes(b"no folder")
     assert store_of(UntrainedWeights()) is None
 
-
-# -- peaks
 
 WEIGHTS = RandomWeights(THIN)
 

@@ -52,9 +52,6 @@ def optimize(network, name, channels, seed=0, parametrization="regularized"):
     return np.stack([one.pixels for one in images]), np.array([one.value for one in images])
 
 
-# -- optimum
-
-
 def largest_values(channels):
     """Return block1_conv1's largest possible values, and the images with them.
 
@@ -87,9 +84,6 @@ def test_images_reach_or_approach_the_optimum_of_the_first_layer(channels, train
     assert shares.mean() > 0.9  # 0.937 of all channels
     assert np.median(shares) > 0.95  # 0.977
     assert shares.min() > 0.6  # 0.686
-
-
-# -- reported values
 
 
 @pytest.mark.parametrize(
@@ -140,9 +134,6 @@ def test_pasted_image_is_clipped_at_the_border(name, photograph):
         np.testing.assert_array_equal(found, frame[224:-224, 224:-224])
 
 
-# -- last steps
-
-
 @pytest.mark.parametrize("parametrization", ["regularized", "pixels"])
 def test_last_steps_without_transformations_raise_values_and_never_lower_them(
     parametrization, biased_network, monkeypatch
@@ -175,9 +166,6 @@ def test_the_better_image_is_kept(biased_network, monkeypatch):
     after, same = optimize(biased_network, "block1_conv2", [5, 9])
     np.testing.assert_array_equal(after, before)
     np.testing.assert_array_equal(same, values)
-
-
-# -- reproducibility and progress
 
 
 @pytest.mark.parametrize(
@@ -245,9 +233,6 @@ def test_unknown_channel_is_an_error(channels):
         OptimizationRun(OptimizationSpec(None, LAYERS["block1_conv1"], 0, "pixels"), channels)
 
 
-# -- parametrizations and gradients
-
-
 @pytest.mark.parametrize("side", [3, 4, 5, 10])
 def test_colors_are_sums_of_waves(side):
     canvas = FourierCanvas(side)
@@ -306,9 +291,6 @@ def test_canvas_gradients_match_finite_differences(canvas_class, side, exact_col
         slope = (value(parameters + 1e-5 * direction) - value(parameters - 1e-5 * direction)) / 2e-5
         smallest = 1e-7 * np.abs(gradient).max()
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6, abs=smallest)
-
-
-# -- views
 
 
 @pytest.mark.parametrize("side", [2, 7])

@@ -69,9 +69,6 @@ def test_logits_and_probabilities_are_those_of_keras(saved, maps):
     np.testing.assert_allclose(prediction.logits, expected[0], rtol=1e-4, atol=1e-4)
     function = getattr(keras.ops, saved.head.output)
     np.testing.assert_allclose(prediction.probabilities, function(expected)[0], atol=1e-4)
-
-
-def test_logits_of_several_copies_are_those_of_keras(saved, maps):
     copies = np.stack([maps, maps[::-1]])
     found = evidence.logits_of(OwnHead(saved), copies)
     np.testing.assert_allclose(found, keras_logits(saved, copies), rtol=1e-4, atol=1e-4)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clamp, cut, figure, unpack } from "../../vgg_viz/ui/widgets/components/shared.js";
+import { clamp, cut, unpack } from "../../vgg_viz/ui/widgets/components/shared.js";
 
 // Packs data as Python does: four bytes of length, a header padded to a multiple of four, the rest.
 function packed(header, rest, before = 0) {
@@ -38,10 +38,4 @@ test("pieces are copied to the start of their own buffers", () => {
 test("a value is clamped, and the lower bound wins", () => {
   assert.deepEqual([-1, 0, 2, 5, 9].map((value) => clamp(value, 0, 5)), [0, 0, 2, 5, 5]);
   assert.equal(clamp(3, 4, 2), 4);
-});
-
-// A Python test compares these with its own numbers.
-test("a number has four significant digits, thousands separators and a true minus", () => {
-  const expected = { "−4,240": -4240.2, "0.0001235": 0.0001234567, 130: 130, 0: -0, "−12.35": -12.3456 };
-  for (const [text, value] of Object.entries(expected)) assert.equal(figure(value), text);
 });

@@ -16,7 +16,6 @@ from vgg_viz.model.network import (
     color_images,
     import_keras,
     network_input,
-    tiles_first,
 )
 from vgg_viz.model.preprocessing import PREPROCESSINGS
 
@@ -32,9 +31,6 @@ def numpy_maps(pixels, preprocessing="caffe"):
 @pytest.fixture(scope="module")
 def tiny():
     return Network(RandomWeights(TINY), TINY)
-
-
-# -- the input
 
 
 def test_inputs_match_values_worked_by_hand():
@@ -62,21 +58,6 @@ def test_inverting_a_preprocessing_returns_the_pixels_and_its_gradient_is_the_sl
     assert 8 * gradient[2, 3, 0] == pytest.approx(change.sum(dtype=np.float64), rel=1e-4)
 
 
-# -- filters
-
-
-def test_transposed_kernel_matches_values_worked_by_hand():
-    kernel = np.arange(36).reshape(3, 3, 2, 2)
-    expected = [
-        [[[0, 4, 8], [12, 16, 20], [24, 28, 32]], [[2, 6, 10], [14, 18, 22], [26, 30, 34]]],
-        [[[1, 5, 9], [13, 17, 21], [25, 29, 33]], [[3, 7, 11], [15, 19, 23], [27, 31, 35]]],
-    ]
-    filters = tiles_first(kernel)
-    np.testing.assert_array_equal(filters, expected)
-    assert not filters.flags.writeable
-    assert kernel.flags.writeable
-
-
 def test_filter_colors_are_rgb_with_zero_at_mid_gray():
     filters = np.zeros((4, 3, 3, 3), np.float32)
     filters[0, 2, 0, 1] = 4  # red, above the middle
@@ -94,9 +75,6 @@ def test_filter_colors_are_rgb_with_zero_at_mid_gray():
     assert (colors[3] == 128).all()
 
 
-# -- a small network
-
-
 def test_maps_of_a_small_network_match_numpy(tiny):
     pixels = noise(8)
     expected, source = numpy_maps(pixels), network_input(pixels)
@@ -108,23 +86,6 @@ def test_maps_of_a_small_network_match_numpy(tiny):
             np.testing.assert_allclose(maps, expected[name], rtol=1e-5, atol=1e-4)
     wrong = tiny.preprocessed("rgb").feature_maps(pixels, "block2_conv1")
     np.testing.assert_allclose(wrong, numpy_maps(pixels, "rgb")["block2_conv1"], 1e-5, 1e-6)
-
-
-def test_passes_of_each_layer_and_each_block_are_compiled_ahead(tiny, monkeypatch):
-    passes = []
-    monkeypatch.setattr(Network, "_pass", lambda _, start, names: passes.append((start, *names)))
-    tiny.compile_passes(lambda: False)
-    assert passes == [
-        ("input", "block1_conv1"),
-        ("input", "block1_pool"),
-        ("input", "block1_conv1", "block1_pool"),
-        ("block1_pool", "block2_conv1"),
-        ("block1_pool", "block2_pool"),
-        ("block1_pool", "block2_conv1", "block2_pool"),
-    ]
-
-
-# -- VGG19
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +104,7 @@ def test_maps_of_all_layers_match_keras(biased_network, keras_vgg19, photograph)
     model = keras.Model(keras_vgg19.input, outputs)
     batch = np.moveaxis(network_input(photograph), 0, -1)[None]
     expected = {
-        name: np.moveaxis(values[0], -1, 0)
-        for name, values in model.predict_on_batch(batch).items()
+        name: np.moveaxis(np.asarray(values)[0], -1, 0) for name, values in model(batch).items()
     }
 
     def assert_near(found, name):
@@ -174,9 +134,6 @@ def test_summary_is_that_of_keras_up_to_the_layer(biased_network):
     assert f"Total params: {1_792 + 36_928 + 73_856:,}" in summary
 
 
-# -- compiling, threads
-
-
 @pytest.fixture
 def compiled(monkeypatch):
     """List of the functions compiled during the test."""
@@ -196,11 +153,13 @@ def compiled(monkeypatch):
 def test_passes_compiled_in_advance_are_not_compiled_again(compiled):
     network = Network(RandomWeights(TINY), TINY)
     network.compile_passes(lambda: False)
-    assert len(compiled) == 6
-    pixels = noise(8)
-    for name in ("block1_conv1", "block2_conv1"):
-        network.feature_maps(pixels, name)
-    network.run(("block1_conv1", "block1_pool"), network_input(pixels))
+    assert len(compiled) == 6  # each layer, each pool, and each block's last layer with its pool
+    source = network_input(noise(8))
+    for block in (1, 2):
+        conv, pool = f"block{block}_conv1", f"block{block}_pool"
+        network.run((conv,), source)
+        network.run((pool,), source)
+        _, source = network.run((conv, pool), source)
     assert len(compiled) == 6
 
 
@@ -228,9 +187,6 @@ def test_first_calls_may_come_from_four_threads_at_once(attempt, threads):
     results = threads.map(run, pictures, names)
     for pixels, maps, name in zip(pictures, results, names, strict=True):
         np.testing.assert_allclose(maps, numpy_maps(pixels)[name], rtol=1e-5, atol=1e-4)
-
-
-# -- Keras' own settings
 
 
 def test_keras_gets_its_folder_without_a_tilde(monkeypatch, tmp_path):

@@ -22,9 +22,10 @@ from tests.support.own_models import (
 )
 from tests.support.photographs import load_image, sample_bytes
 from tests.support.thin import noise
+from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import own_names
-from vgg_viz.model.network import Network, import_keras
+from vgg_viz.model.network import build_model, import_keras
 from vgg_viz.model.own_networks import convolutions, head, own_network
 from vgg_viz.model.own_networks.configuration import ConfiguredLayer
 from vgg_viz.model.own_networks.fine_tuning import relative_change
@@ -98,7 +99,7 @@ class Saved:
 
     @cached_property
     def maps(self):
-        """Maps before the head, by the page's own network; the arrays of all files are equal."""
+        """Maps before the head; the arrays of all files are equal."""
         return maps_before_head(
             open_network(self.paths["model.keras"]), self.architecture, self.pixels
         )
@@ -149,6 +150,15 @@ def test_all_arrays_are_read_back_from_every_format(saved, file):
             np.testing.assert_array_equal(found, np.asarray(array, np.float32))
 
 
+@pytest.mark.parametrize("file", FORMATS)
+def test_the_hosts_file_may_be_any_that_keras_has_saved(saved, file, without_trial, monkeypatch):
+    monkeypatch.setattr(weights, "VGG19", saved.architecture)
+    monkeypatch.setenv(weights.PATH_VARIABLE, str(saved.paths[file]))
+    found = weights.obtain()
+    assert found.label == f"weights of {file}"
+    assert found.head.classes == (saved.classes if file in WITH_CONFIGURATION else 0)
+
+
 @pytest.mark.parametrize("file", WITH_CONFIGURATION)
 def test_the_answer_is_that_of_predict(saved, file):
     network = open_network(saved.paths[file].read_bytes(), "dropped")
@@ -169,17 +179,15 @@ def test_the_answer_is_that_of_predict(saved, file):
 
 
 def maps_before_head(network, architecture, pixels):
-    vgg = Network(network, architecture).preprocessed(network.preprocessing or "caffe")
-    source = vgg.input(pixels)
-    for pool in architecture.pools[:-1]:
-        (source,) = vgg.run((pool.name,), source)
-    (maps,) = vgg.run((network.head.start,), source)
-    return maps
+    """Compute the maps from which a head starts, with the arrays that were read, (1, h, w, n)."""
+    model = build_model(network, architecture)
+    before = import_keras().Model(model.input, model.get_layer(network.head.start).output)
+    return before(PREPROCESSINGS[network.preprocessing or "caffe"].apply(pixels)[None])
 
 
 def answer_of(network, maps, *, ends_with_logits):
     """Compute a head's answer from the maps before it."""
-    logits = network.build_head().predict(np.moveaxis(maps, 0, -1)[None], verbose=0)[0]
+    logits = np.asarray(network.build_head()(maps))[0]
     if ends_with_logits:
         return logits
     if network.head.output == "sigmoid":

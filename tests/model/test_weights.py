@@ -32,7 +32,6 @@ from vgg_viz.downloads.keras_files import free_bytes
 from vgg_viz.model import weights
 from vgg_viz.model.architecture import VGG19
 from vgg_viz.model.class_names import CLASS_INDEX
-from vgg_viz.model.network import import_keras
 from vgg_viz.model.own_networks.own_network import open_network
 from vgg_viz.model.weights import (
     FULL,
@@ -109,34 +108,34 @@ def test_numbers_are_read_as_they_were_written(path):
     np.testing.assert_array_equal(bias, np.array([0.1, 1e38] * 32, np.float32), strict=True)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", b"theano", "mxnet"])
+def nest(file):
+    """Put the layers into a group, as a whole model has them."""
+    names = list(file)
+    group = file.create_group("model_weights")
+    for name in names:
+        file.move(name, f"model_weights/{name}")
+    group.attrs["layer_names"] = file.attrs["layer_names"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "nested"),
+    [("tensorflow", False), (b"theano", False), ("theano", True), ("mxnet", False)],
+)
 @pytest.mark.parametrize("open_file", [open_weights, open_network])
-def test_kernels_of_theano_are_turned(path, backend, open_file):
+def test_kernels_of_theano_are_turned(path, backend, nested, open_file):
     written = np.arange(3 * 3 * 3 * 64, dtype=np.float32).reshape(3, 3, 3, 64)
     with h5py.File(path, "a") as file:
-        file.attrs["backend"] = backend
         file["block1_conv1/block1_conv1_W_1:0"][...] = written
+        if nested:
+            nest(file)
+        file.attrs["backend"] = backend  # at the root in either case
     if backend == "mxnet":
         with pytest.raises(WeightsError, match=r"theano, got mxnet$"):
             open_file(path)
         return
     kernel, _ = open_file(path).read("block1_conv1")
-    expected = np.rot90(written, 2) if backend == b"theano" else written
+    expected = written if backend == "tensorflow" else np.rot90(written, 2)
     np.testing.assert_array_equal(kernel, expected)
-
-
-@pytest.mark.parametrize("open_file", [open_weights, open_network])
-def test_a_whole_model_of_theano_may_say_so_at_its_root(path, open_file):
-    written = np.arange(3 * 3 * 3 * 64, dtype=np.float32).reshape(3, 3, 3, 64)
-    with h5py.File(path, "a") as file:
-        file["block1_conv1/block1_conv1_W_1:0"][...] = written
-        layers = list(file)
-        group = file.create_group("model_weights")
-        for name in layers:
-            file.move(name, f"model_weights/{name}")
-        group.attrs["layer_names"] = file.attrs["layer_names"]
-        file.attrs["backend"] = "theano"
-    np.testing.assert_array_equal(open_file(path).read("block1_conv1")[0], np.rot90(written, 2))
 
 
 def test_many_threads_can_read_at_once(path, threads):
@@ -222,51 +221,6 @@ def test_damaged_incomplete_or_other_file_is_an_error_that_says_what_is_wrong(
             change(file)
     with pytest.raises(WeightsError, match=rf"^expected VGG19 weights in weights\.h5.*{message}"):
         open_weights(path)
-
-
-@pytest.fixture(scope="module")
-def saved_by_keras(tmp_path_factory):
-    """Folder of VGG19 saved by Keras 3 in every format, alone and nested in a classifier."""
-    keras = import_keras()
-    folder = tmp_path_factory.mktemp("keras")
-    vgg19 = keras.applications.VGG19(include_top=False, weights=None, input_shape=(224, 224, 3))
-    for name in CONV_LAYERS:
-        vgg19.get_layer(name).set_weights(UntrainedWeights(seed=3).read(name))
-    pooled = keras.layers.GlobalAveragePooling2D()
-    inside = keras.Sequential([keras.Input((224, 224, 3)), vgg19, pooled, keras.layers.Dense(2)])
-    for name, model in (("alone", vgg19), ("inside", inside)):
-        for save, ending in ((model.save, "keras"), (model.save, "h5")):
-            save(folder / f"{name}.{ending}")
-        model.save_weights(folder / f"{name}.weights.h5")
-    head = keras.layers.Dense(2)(pooled(vgg19.output))
-    keras.Model(vgg19.input, head).save(folder / "with its own head.h5")
-    return folder
-
-
-def is_seed_3(stored):
-    return all(
-        np.array_equal(array, expected)
-        for name in (CONV_LAYERS[0], CONV_LAYERS[-1])
-        for array, expected in zip(
-            stored.read(name), UntrainedWeights(seed=3).read(name), strict=True
-        )
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "classes"),
-    [
-        *((f"alone.{kind}", 0) for kind in ("h5", "keras", "weights.h5")),
-        *((f"{name}.h5", 2) for name in ("inside", "with its own head")),
-    ],
-)
-def test_the_hosts_file_may_be_any_that_keras_has_saved(saved_by_keras, name, classes, monkeypatch):
-    monkeypatch.setenv("VGG_VIZ_WEIGHTS", str(saved_by_keras / name))
-    found = obtain()
-    assert found.label == f"weights of {name}"
-    assert found.head.classes == classes
-    assert is_seed_3(found)
 
 
 def remake(path):

@@ -45,11 +45,6 @@ def test_a_value_is_computed_once_for_all_who_ask_and_they_do_not_wait(results, 
     assert threading.current_thread() not in computed
 
 
-def test_a_quick_value_is_waited_for(results):
-    found = results.soon("key", lambda one: one.cached("key", lambda: 7), PATIENCE_SECONDS)
-    assert found == 7
-
-
 def test_an_error_is_reported_once_and_the_next_request_tries_again(results, caplog):
     def fail(_):
         raise MemoryError("too little")
@@ -59,6 +54,7 @@ def test_an_error_is_reported_once_and_the_next_request_tries_again(results, cap
     with pytest.raises(MemoryError, match="too little"):
         results.soon("key", fail)
     assert "Could not compute a result in the background" in caplog.text
+    # It waits for a quick value.
     assert results.soon("key", lambda one: one.cached("key", lambda: 7), PATIENCE_SECONDS) == 7
 
 

@@ -43,9 +43,6 @@ def kept(cache, keys="abcde"):
     return "".join(key for key in keys if key in cache._entries)
 
 
-# -- the bound
-
-
 @pytest.mark.parametrize("value", [[1, 2], None], ids=str)
 def test_a_value_is_computed_once_and_then_the_same_object(value):
     cache = filled([])
@@ -102,9 +99,6 @@ def test_a_cache_shrinks_to_the_most_recently_used_values_and_can_be_filled_agai
     assert cache.used_bytes == 100
 
 
-# -- many callers
-
-
 def test_concurrent_callers_share_one_computation(threads):
     cache, queue, value = Cache(1000, clock=lambda: 0.0), Queue(), np.arange(3)
     computation = Computation(value)
@@ -116,9 +110,6 @@ def test_concurrent_callers_share_one_computation(threads):
     computation.allowed.set()
     assert all(call.result(PATIENCE_SECONDS) is value for call in calls)
     assert computation.runs == 1
-
-
-# -- failures
 
 
 def test_a_caller_that_waited_for_a_failure_tries_again(threads):
@@ -164,9 +155,6 @@ def test_a_caller_that_stops_waiting_leaves_the_computation_alone(threads):
     assert computing.result(PATIENCE_SECONDS) == "value"
     assert cache.get("key", computation, never_pause) == "value"
     assert computation.runs == 1
-
-
-# -- sizes
 
 
 @dataclass

@@ -128,9 +128,6 @@ def are_finished(progress, spec, channels):
     return True
 
 
-# -- optimized and cached
-
-
 def test_thirty_viewers_share_one_optimization(create_worker, threads):
     workshop, channels, memory = Workshop(), (3, 1, 7, 64, 5, 6), []
     worker = create_worker(
@@ -195,9 +192,6 @@ def test_another_spec_has_other_images(create_worker):
         assert are_finished(request_until_complete(worker, other, (1,)), other, (1,))
 
 
-# -- on the disk
-
-
 def test_saved_images_survive_a_restart_and_damaged_ones_are_optimized_again(create_worker, store):
     request_until_complete(create_worker(store=store), EYES, (1, 2, 3))
     workshop = Workshop()
@@ -219,9 +213,6 @@ def test_a_full_disk_does_not_stop_the_worker(create_worker, store, caplog):
     worker = create_worker(store=store)
     assert are_finished(request_until_complete(worker, EYES, (1, 2)), EYES, (1, 2))
     assert "No space left on device" in caplog.text
-
-
-# -- only while requested
 
 
 def test_a_paused_request_resumes_and_an_expired_one_starts_over(create_worker, clock):
@@ -253,9 +244,6 @@ def wait_for_idle(worker):
     worker._scheduler.next_batch = lambda now: looked.release() or next_batch(now)
     for _ in range(3):
         assert looked.acquire(timeout=PATIENCE_SECONDS)
-
-
-# -- behind script runs
 
 
 def test_forward_passes_come_before_units_of_work(create_worker, threads, monkeypatch):
@@ -301,9 +289,6 @@ def test_repeated_forward_passes_wait_for_one_unit_only(create_worker, monkeypat
     aside.let_all_through()
     gate.wait_for_one()
     assert len(workshop.units) == 1
-
-
-# -- errors
 
 
 class ResourceExhaustedError(Exception):
@@ -352,9 +337,6 @@ def test_images_without_a_finite_value_fail(create_worker, store, spoiled, failu
     assert progress.failure == f"Could not optimize {failure}: {NOT_FINITE}"
     assert {one for one in (1, 2, 3) if store.read(EYES, one)} == {1, 2, 3} - spoiled
     assert len(workshop.units) == steps
-
-
-# -- end of networks and processes
 
 
 def test_a_network_that_was_given_up_is_released(create_worker):
@@ -409,9 +391,6 @@ def test_an_exiting_process_waits_for_the_unit_and_starts_no_other():
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["unit 0", "Keras is shut down"]
-
-
-# -- with a real network
 
 
 def test_images_equal_those_of_a_run_without_the_worker(untrained_network, store, monkeypatch):

@@ -79,9 +79,6 @@ def test_a_run_superseded_while_waiting_computes_nothing_and_its_export_does(sha
     assert ran == ["export"]
 
 
-# -- weights
-
-
 def test_networks_of_one_label_share_nothing(results):
     found = [results.kernels(UntrainedWeights(one), "block1_conv1", [0], [0]) for one in (1, 2)]
     assert not np.array_equal(*found)
@@ -164,9 +161,6 @@ def test_dense_layers_damaged_later_restart_the_run_and_are_given_up(shared, mon
     assert run.restarted == 1
     with pytest.raises(WeightsError, match="expected 5 bytes, got 4"):
         shared.dense.weights_for(UntrainedWeights()).result()
-
-
-# -- jobs in time slices
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def all_layers(model, architecture):
     outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])
 
     def run(batch):
-        maps = [np.moveaxis(array[0], -1, 0) for array in outputs.predict_on_batch(batch)]
+        maps = [np.moveaxis(np.array(tensor)[0], -1, 0) for tensor in outputs(batch)]
         return dict(zip(names, map(frozen, maps), strict=True))
 
     return run

@@ -3,11 +3,10 @@
 import h5py
 import numpy as np
 
-from tests.support.thin import RandomWeights
+from tests.support.thin import DEPTHS, RandomWeights
 from vgg_viz.model.architecture import VGG19, Architecture
 from vgg_viz.model.network import build_model, import_keras
 
-DEPTHS = [depth for depth, _ in VGG19.blocks]
 # VGG19's layers with a few maps and small images: quick to save, and as deep.
 SMALL = Architecture(
     "small",
