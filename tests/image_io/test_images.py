@@ -72,12 +72,7 @@ def test_the_error_for_other_files_names_all_supported_formats():
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n",
             "a Git LFS pointer to another file, not an image. Choose that file: run git lfs pull",
         ),
-        (
-            b"/annex/objects/SHA256E-s9--4d.jpg\n",
-            "Choose that file: run git annex get to get the file itself.",
-        ),
         (b"[InternetShortcut]\nURL=https://example.org\n", "a shortcut, not an image. Choose a"),
-        (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "macOS's companion of a file, not an image."),
         (b"<?xml version='1.0'?><Error/>", "not an image, or its beginning is damaged. Choose a"),
     ],
 )

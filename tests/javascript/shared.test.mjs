@@ -2,18 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { clamp, cut, unpack } from "../../vgg_viz/ui/widgets/components/shared.js";
-
-// Packs data as Python does: four bytes of length, a header padded to a multiple of four, the rest.
-function packed(header, rest, before = 0) {
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const length = Math.ceil(json.length / 4) * 4;
-  const buffer = new Uint8Array(before + 4 + length + rest.length);
-  buffer.fill(32, before + 4, before + 4 + length);
-  new DataView(buffer.buffer).setUint32(before, length, true);
-  buffer.set(json, before + 4);
-  buffer.set(rest, before + 4 + length);
-  return buffer.subarray(before);
-}
+import { packed } from "./packed.mjs";
 
 test("data are split into header and other bytes", () => {
   const { header, rest } = unpack(packed({ title: "Karte ä", counts: [1, 2] }, [7, 8, 9]));

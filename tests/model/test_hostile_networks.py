@@ -174,15 +174,6 @@ DAMAGES = {
         "expected at most 10 MB of config.json, got more",
     ),
     "zip": (lambda *_: pack({"a.txt": b"a"}), "got a zip archive; unpack it first"),
-    "PyTorch": (
-        lambda *_: pack({"archive/data.pkl": b""}),
-        "got a PyTorch file; convert its weights to Keras' HDF5 layout",
-    ),
-    "pointer": (
-        lambda *_: b"version https://git-lfs.github.com/spec/v1\n",
-        "got a Git LFS pointer; run git lfs pull",
-    ),
-    "web page": (lambda *_: b"<!doctype html>", "got a web page; download the file again"),
     "external link": (moved("link"), "expected 1 in the file itself, got a link"),
     "soft link": (moved("soft"), "expected 1 in the file itself, got a link"),
     "virtual": (moved("virtual"), "in the file itself, got another file"),
