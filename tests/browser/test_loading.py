@@ -48,6 +48,16 @@ def test_all_viewers_see_the_download_and_architecture_works(open_page, tmp_path
             second.goto(f"{address}/?view=maps&lecture=true")
             expect(folded).to_be_visible()
             assert folded.bounding_box()["height"] < 200
+            # On a projector it stands beside the photograph; on the page, above the maps.
+            second.set_viewport_size({"width": 1366, "height": 768})
+            photograph = second.locator(".st-key-maps-photo").bounding_box()
+            sentence = folded.locator("p").bounding_box()
+            assert sentence["x"] >= photograph["x"] + photograph["width"]
+            second.goto(f"{address}/?view=maps")
+            grid = second.locator(".st-key-maps-mosaic canvas[data-shown]")
+            expect(grid).to_be_visible()
+            box = folded.bounding_box()
+            assert box["y"] + box["height"] <= grid.bounding_box()["y"]
             # A page whose server has gone would print errors.
             first.close()
             second.close()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from importlib import import_module
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vgg_viz.fields import FIELDS
 from vgg_viz.ui import state
@@ -55,7 +54,7 @@ def show() -> None:
 
 
 @st.fragment(key=partial_runs.PART)
-def show_moves(show_result: Callable[[DeltaGenerator], None]) -> None:
+def show_moves(show_result: Callable[[], None]) -> None:
     """Show what depends on the chosen map and position, and on the grid's controls (fragment).
 
     A click that changes another control as well runs the whole page instead.
@@ -64,7 +63,7 @@ def show_moves(show_result: Callable[[DeltaGenerator], None]) -> None:
     if by_controls() != st.session_state[SHOWN_BY_CONTROLS]:
         st.rerun()
     with errors.error_boundary():
-        show_result(st.container(key="move-notices"))
+        show_result()
     state.finish()
 
 

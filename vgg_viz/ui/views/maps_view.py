@@ -1,6 +1,7 @@
 """Feature maps view: the feature maps of one conv layer for the chosen image."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -23,11 +24,11 @@ GRID = "maps-mosaic"
 Room = tuple[DeltaGenerator, DeltaGenerator]
 
 
-def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
+def show(notice: DeltaGenerator) -> Callable[[], None] | None:
     """Show the view's controls; return the function that shows the chosen layer's feature maps.
 
-    It takes a container for notices and progress. None means that all is shown: in a comparison,
-    and in lectures and tours, where the controls or the tour's panel follow from the chosen map.
+    None means that all is shown: in a comparison, and in lectures and tours, where the controls or
+    the tour's panel follow from the chosen map.
     """
     spec = None
     with st.sidebar:
@@ -61,7 +62,8 @@ def show(notice: DeltaGenerator) -> Callable[[DeltaGenerator], None] | None:
         prepare_others(maps)
 
     if room and not mode.is_explained():
-        return show_result
+        # Above the grid: who sees maps of an untrained network should know it.
+        return partial(show_result, room[0].container(key="move-notices"))
     show_result(notice)
     return None
 
