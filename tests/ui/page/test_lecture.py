@@ -2,15 +2,14 @@
 
 import pytest
 
+from tests.support import slow
 from tests.support.pages import open_page
 from tests.support.truth import LAYER, MAPS
 from vgg_viz.links import read
 from vgg_viz.model.architecture import VGG19
 
 
-@pytest.mark.parametrize(
-    "view", ["Architecture", "Feature maps", pytest.param("Blocks", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("view", ["Architecture", "Feature maps", *slow("Blocks")])
 def test_a_lecture_keeps_the_pictures_and_drops_text(view):
     page = open_page(view=view, layer=LAYER.title, channel="3")
     shown, words = set(page.payloads), len(page.texts)
@@ -41,7 +40,7 @@ def test_a_lecture_shows_one_line_under_a_grid():
     ]
 
 
-@pytest.mark.parametrize("view", ["Filters", pytest.param("Feature maps", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("view", ["Filters", *slow("Feature maps")])
 def test_lecture_buttons_change_the_layer(view):
     page = open_page(view=view, lecture="true", layer=VGG19.conv_layers[14].title)
     page.press("next-layer")

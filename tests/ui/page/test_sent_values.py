@@ -30,7 +30,7 @@ def test_a_forged_value_leaves_the_last_valid_one(caplog):
     protos = [getattr(node, "proto", None) for node in page._tree]
     ids = {name for proto in protos if proto is not None for name in ids_in(proto)}
     for kind in sorted(FORGED, key=POSSIBLE.__contains__):  # these last, since they change the page
-        for fields in (FORGED[kind][0], FORGED[kind][-1]):
+        for fields in FORGED[kind][::3]:
             send(page, *states(ids, fields))
             assert page.link == link or kind in POSSIBLE, fields
     assert not [record for record in caplog.records if record.exc_info]
