@@ -67,6 +67,7 @@ def test_the_tour_goes_back_and_can_be_left_anywhere():
     assert page.shown("layer") == STEPS[2].page["layer"]
 
 
+@pytest.mark.usefixtures("nothing_overviewed")
 def test_a_link_to_a_step_alone_sets_the_page():
     # A step beyond the last is the last.
     for query in ({"tour": "5", "answer": "true"}, {"tour": "100", "lecture": "true"}):

@@ -93,6 +93,7 @@ def test_a_click_opens_the_experiment(monkeypatch, query, opened, phrase):
     compared = []
     monkeypatch.setattr(conclusion_view, "show_lesson", lambda *_: None)
     monkeypatch.setattr(conclusion_view.map_distances, "distances_soon", record)
+    monkeypatch.setattr(conclusion_view.map_distances, "show", lambda *_: None)
     page = open_page(view="conclusion", **query)
     next(one for one in page.button if one.label == "Open this experiment").click().run()
     assert compared == [[f"Cat, {phrase} (stretched)", "Cat (stretched)"]]
