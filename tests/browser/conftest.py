@@ -2,15 +2,25 @@
 
 A page that is opened anew costs most of what a test does; one that goes from link to link costs a
 quarter of that. So `visit` is for what may have been elsewhere before, and `open_page` for what is
-about opening, needs a context of its own or leaves more behind than an address undoes.
+about opening, needs a context of its own or leaves more behind than an address undoes. Its
+``begin`` and ``sockets`` prepare a page before it loads, so that it need not load twice.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    WebSocketRoute,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.reading import settle
 from tests.support.server import CHROMIUM, CHROMIUM_OPTIONS
@@ -45,7 +55,9 @@ def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"needs Debian's Chromium at {CHROMIUM}")
     with sync_playwright() as playwright:
-        options = [*CHROMIUM_OPTIONS, "--process-per-site"]
+        # Pages live for seconds: to optimize their scripts takes more time than it saves.
+        quick_start = "--js-flags=--max-optimized-bytecode-size=0 --no-maglev"
+        options = [*CHROMIUM_OPTIONS, "--process-per-site", quick_start]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield chromium
         chromium.close()
@@ -97,6 +109,7 @@ def open_page(app: str, context_of: Callable[..., BrowserContext]) -> Iterator[C
         *,
         settled: bool = True,
         begin: str = "",
+        sockets: Callable[[WebSocketRoute], object] | None = None,
         viewport: ViewportSize = LAPTOP,
         color_scheme: str = "light",
         permissions: Sequence[str] = (),
@@ -112,6 +125,8 @@ def open_page(app: str, context_of: Callable[..., BrowserContext]) -> Iterator[C
         watch(page, errors)
         if begin:
             page.add_init_script(begin)
+        if sockets:
+            page.route_web_socket(re.compile("/_stcore/stream"), sockets)
         page.goto(f"{address}/?{query}")
         if settled:
             settle(page)

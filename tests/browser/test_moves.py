@@ -13,13 +13,16 @@ pytestmark = pytest.mark.browser
 
 LAYER = "view=maps&layer=block3_conv3"
 MOST_MESSAGES = 30
-# Counts the messages from the server, in pages opened after this.
+# Counts the messages from the server, and their bytes, in pages opened after this.
 COUNT = """
-window.received = 0;
+window.received = window.bytes = 0;
 window.WebSocket = class extends WebSocket {
   constructor(...settings) {
     super(...settings);
-    this.addEventListener("message", () => (window.received += 1));
+    this.addEventListener("message", ({ data }) => {
+      window.received += 1;
+      window.bytes += data.byteLength ?? data.size;
+    });
   }
 };
 """
@@ -75,24 +78,21 @@ def test_a_move_does_not_restyle_the_whole_page(visit):
     assert restyled(page, "Layer") < page.evaluate("document.querySelectorAll('*').length")
 
 
-# For each move, the link where it begins and the action. Those of one kind cost the same.
-MOVES = {
-    "position": (f"{LAYER}&channel=7&row=2&column=2", click_position),
-    "scale": (LAYER, click_scale),
-}
+# Moves with the link where they begin. Those of one kind cost the same.
+MOVES = {"position and scale": (f"{LAYER}&channel=7&row=2&column=2", click_position, click_scale)}
 MORE_MOVES = {
-    "map": (f"{LAYER}&channel=9", click_tile),
-    "slider": (LAYER, move_slider),
+    "slider and map": (LAYER, move_slider, click_tile),
     "lecture": (f"{LAYER}&lecture=true", press_arrow),
 }
 
 
-@pytest.mark.parametrize("move", cases(MOVES, MORE_MOVES))
-def test_a_move_takes_few_messages(open_page, move: tuple[str, Callable[[Page], None]]):
-    query, act = move
+@pytest.mark.parametrize("moves", cases(MOVES, MORE_MOVES))
+def test_a_move_takes_few_messages(open_page, moves: tuple[str, *tuple[Callable[[Page], None]]]):
+    query, *actions = moves
     page = open_page(query, begin=COUNT)
-    before, address = page.evaluate("window.received"), page.url
-    act(page)
-    page.wait_for_function("(address) => location.href !== address", arg=address)
-    settle(page)
-    assert page.evaluate("window.received") - before <= MOST_MESSAGES
+    for act in actions:
+        before, address = page.evaluate("window.received"), page.url
+        act(page)
+        page.wait_for_function("(address) => location.href !== address", arg=address)
+        settle(page)
+        assert page.evaluate("window.received") - before <= MOST_MESSAGES

@@ -99,8 +99,6 @@ def position(page: Page) -> None:
 # One action of each kind: the link that it begins at, and the values that it changes.
 ACTIONS = {
     "segmented control": (MAPS, radio("Filters"), {"view": "filters"}),
-    "select box": (MAPS, option("Layer", FIFTH), {"layer": "block3_conv1"}),
-    "slider": (MAPS, slide("Number of feature maps", "ArrowRight"), {"maps": 5}),
     "number": (f"{MAPS}&channel=3", fill("Row", "30"), {"row": 30}),
     "key": (f"{MAPS}&lecture=true", key("ArrowRight"), {"layer": "block1_conv2"}),
     "map": (MAPS, first_tile("maps-mosaic"), {"channel": 1}),
@@ -117,6 +115,8 @@ ACTIONS = {
 }
 # Kinds that work as one above does.
 MORE_ACTIONS = {
+    "select box": (MAPS, option("Layer", FIFTH), {"layer": "block3_conv1"}),
+    "slider": (MAPS, slide("Number of feature maps", "ArrowRight"), {"maps": 5}),
     "button": (MAPS, button("Lecture mode"), {"lecture": True}),
     "position": (f"{MAPS}&layer={SIXTEENTH}&channel=3", position, {"row": ..., "column": ...}),
     "pill": (BLOCKS, button("3", exact=True), {"blocks": ("1", "2", "4", "5")}),
@@ -191,9 +191,9 @@ def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, visit, vi
     wait_for_words(elsewhere(urlsplit(there).query), after)
 
 
-def test_who_reloads_the_page_sees_the_same(open_page):
+def test_who_reloads_the_page_sees_the_same(visit):
     link, act, _ = ACTIONS["step of a tour"]
-    page = open_page(link)
+    page = visit(link)
     wait_until_tidy(page)
     steps, address = entries(page), page.url
     act(page)
@@ -240,8 +240,8 @@ def test_a_click_is_not_undone_by_the_next_one(visit):
     expect(page.get_by_role("spinbutton", name="Map")).to_have_value("1")
 
 
-def test_the_history_is_watched_wherever_the_button_that_copies_stands(open_page):
-    page = open_page("tour=4")
+def test_the_history_is_watched_wherever_the_button_that_copies_stands(visit):
+    page = visit("tour=4")
     wait_until_tidy(page)
     page.evaluate("() => { window.first = history.pushState; }")
     page.keyboard.press("l")  # the page's tools go into the step's panel
@@ -257,7 +257,7 @@ def test_the_history_is_watched_wherever_the_button_that_copies_stands(open_page
 
 def test_a_late_request_does_not_keep_a_new_control_from_its_value(open_page):
     """It brings values of controls that the browser no longer has, and Streamlit keeps them."""
-    page, requests, servers = open_page(BLOCKS), [], []
+    requests, servers = [], []
 
     def listen(socket: WebSocketRoute) -> None:
         servers.append(socket.connect_to_server())
@@ -268,9 +268,7 @@ def test_a_late_request_does_not_keep_a_new_control_from_its_value(open_page):
 
         socket.on_message(pass_on)
 
-    page.route_web_socket(re.compile("/_stcore/stream"), listen)
-    page.reload()
-    settle(page)
+    page = open_page(BLOCKS, sockets=listen)
     radio("Layer")(page)
     expect(page).to_have_url(re.compile("scale=layer"))
     before = words(page)

@@ -3,8 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.reading import settle
-
 pytestmark = pytest.mark.browser
 
 # As browsers do it: <font> elements in the place of text nodes, at once and of all that comes. The
@@ -35,11 +33,8 @@ TRANSLATE = """(way) => {
 
 @pytest.mark.parametrize("way", ["at once", pytest.param("in two steps", marks=pytest.mark.slow)])
 def test_a_translated_page_goes_on_and_says_what_it_shows(open_page, way):
-    page = open_page("view=maps&layer=block3_conv1&maps=9", settled=False)
-    begin = f"({TRANSLATE})('{way}')"
-    page.add_init_script(f"addEventListener('DOMContentLoaded', () => {begin})")
-    page.reload()
-    settle(page)
+    begin = f"addEventListener('DOMContentLoaded', () => ({TRANSLATE})('{way}'))"
+    page = open_page("view=maps&layer=block3_conv1&maps=9", begin=begin)
     heading, words = page.locator("h2"), page.locator('[data-testid="stMain"] p')
     expect(heading).to_have_text(["FEATURE MAPS OF BLOCK3_CONV1"])
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_moves import COUNT
 from tests.support.reading import assert_sound, settle
 from vgg_viz.views import VIEWS
 
@@ -24,22 +25,15 @@ def test_every_view_opens_on_a_phone(visit, view):
 
 
 def test_returning_to_a_view_sends_little_and_charts_warn_of_nothing(open_page):
-    page = open_page(settled=False)
-    received, warnings = [], []
+    page, sizes, warnings = open_page(begin=COUNT), [], []
     page.on("console", lambda line: warnings.append(line.text) if line.type == "warning" else None)
-    page.on(
-        "websocket",
-        lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))),
-    )
-    page.reload()
-    sizes = []
     for view in ("blocks", "filters", "blocks"):
-        received.clear()
+        page.evaluate("window.bytes = 0")
         page.get_by_role("radio", name=VIEWS[view].label, exact=True).click()
         expect(page).to_have_url(re.compile(rf"view={view}"))
         expect(page.locator("canvas[data-shown]").first).to_be_visible()
         settle(page)
-        sizes.append(sum(received))
+        sizes.append(page.evaluate("window.bytes"))
     assert sizes[0] > 1_000_000
     assert sizes[-1] < 100_000
     page.get_by_role("radio", name=VIEWS["conclusion"].label, exact=True).click()
