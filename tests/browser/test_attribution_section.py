@@ -53,7 +53,8 @@ def test_in_a_lecture_it_takes_the_place_of_the_maps_and_m_shows_its_controls(vi
 
 
 def test_scale_redraws_at_once_during_integrated_gradients(visit):
-    at = "layer=block5_conv4&channel=7&row=7&column=7"
+    # Long enough to be seen; the server goes on when the page has left it.
+    at = "layer=block4_conv4&channel=7&row=13&column=13"
     page = visit(f"view=maps&maps=4&{at}&attribution=integrated")
     mosaic = page.locator(".st-key-maps-mosaic canvas")
     place = mosaic.bounding_box()

@@ -105,8 +105,9 @@ def test_a_tile_of_the_sanity_check_opens_its_map_and_network(visit):
         settle(page)
 
 
-def test_a_tile_without_the_ablated_maps_opens_the_map_without_them(visit):
+def test_a_tile_opens_the_map_without_the_ablated_ones_or_the_original(visit):
     page = visit("view=maps&layer=block3_conv1&maps=4&ablated=6&channel=6&row=20&column=31")
+    address = page.url
     click_first_tile(page, "ablated-without")
     expect(page.locator("h2")).to_contain_text("Feature maps of block3_conv2")
     settle(page)
@@ -124,10 +125,9 @@ def test_a_tile_without_the_ablated_maps_opens_the_map_without_them(visit):
     assert links.read(page.url)["channel"] == there["channel"]
     page.go_back()
     expect(value).to_have_text(without)
-
-
-def test_a_tile_of_the_original_opens_the_original(visit):
-    page = visit("view=maps&layer=block3_conv1&maps=4&ablated=6&channel=6&row=20&column=31")
+    page.go_back()
+    page.wait_for_url(address)
+    settle(page)
     click_first_tile(page, "ablated-before")
     expect(page.locator("h2")).to_contain_text("Feature maps of block3_conv2")
     assert "ablated" not in links.read(page.url)

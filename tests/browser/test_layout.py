@@ -157,7 +157,8 @@ def test_grids_beside_each_other_begin_at_one_height(visit):
 
 
 @pytest.mark.parametrize(
-    "step", cases({"with a picture": 6, "without": 10}, {"colors": 7, "patches": 9, "pixels": 13})
+    "step",
+    cases({"maps": 6, "filters": 2}, {"colors": 7, "patches": 9, "optimized": 10, "pixels": 13}),
 )
 def test_next_is_in_sight_below_a_long_answer_of_a_lecture(visit, step):
     page = visit(f"tour={step}&answer=true&lecture=true", viewport=SMALL_LAPTOP)

@@ -119,7 +119,7 @@ def test_important_map_leads_to_its_maximum_and_back(visit):
 
 
 def test_two_images_are_compared_for_one_class(visit):
-    page = visit(f"{FEW}&compare=picture&other=Raccoon")
+    page = visit(f"{FEW}&compare=picture&other=coffee")
     row = page.locator(".st-key-classes-1 button[aria-pressed=false]").last
     number = number_of(row)
     row.click()
