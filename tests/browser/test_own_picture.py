@@ -3,9 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.browser.test_replicas import BACK, RECORD
 from tests.support.image_files import photo
+from tests.support.reading import settle, wait_for_words, words
 
 pytestmark = pytest.mark.browser
 
@@ -31,12 +33,34 @@ def shows(page: Page, title: str) -> None:
     expect(page.get_by_text(re.compile(rf"· {title} \(stretched")).first).to_be_visible()
 
 
-def test_it_stands_among_the_pictures_until_it_is_removed(open_page):
-    page = open_page(LINK)
+def test_a_tour_gives_it_back_and_it_stands_among_the_pictures_until_it_is_removed(open_page):
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page = open_page("tour=3", sockets=pass_on)
     own = page.get_by_role("radio", name="Your own", exact=True)
     expect(own).to_have_css("background-image", "none")
     give(page, photo("red"))
     expect(own).to_have_css("background-image", re.compile("^url"))
+    page.locator(".st-key-tour-next button").click()
+    shows(page, "Bricks")
+    page.locator(".st-key-tour-back button").click()
+    shows(page, "Your picture")
+    page.locator(".st-key-tour-next button").click()
+    shows(page, "Bricks")
+    page.get_by_role("button", name="Leave tour").click()
+    shows(page, "Your picture")
+
+    settle(page)
+    before, lost = words(page), len(sockets)
+    page.evaluate(RECORD)
+    sockets[-1].close()
+    page.wait_for_function(BACK)
+    assert len(sockets) > lost
+    wait_for_words(page, before)
     choose(page, "Coffee")
     shows(page, "Coffee")
     choose(page, "Your own")
@@ -52,17 +76,14 @@ def test_it_stands_among_the_pictures_until_it_is_removed(open_page):
     expect(page.get_by_text("Showing Cat until you add a picture")).to_be_visible()
 
 
-def test_a_first_visitor_is_not_told_of_a_connection_that_was_lost(open_page):
+def test_a_reload_shows_a_dropped_picture_again_and_another_tab_does_not(open_page):
     page = open_page(LINK)
     choose(page, "Your own")
     expect(page.get_by_text("Other viewers cannot see it")).to_be_visible()
-    expect(page.get_by_text("connection")).to_have_count(0)
+    expect(page.get_by_text("connection")).to_have_count(0)  # which a first visitor has not lost
     page.reload()
     expect(page.get_by_text("If it was yours, please add it again.")).to_be_visible()
-
-
-def test_a_reload_shows_a_dropped_picture_again_and_another_tab_does_not(open_page):
-    page = open_page(LINK)
+    settle(page)
     drop(page, "red")  # anywhere on the page
     shows(page, "Your picture")
     choose(page, "Coffee")
@@ -77,19 +98,6 @@ def test_a_reload_shows_a_dropped_picture_again_and_another_tab_does_not(open_pa
     other = open_page(page.url.partition("?")[2])
     shows(other, "Cat")
     expect(other.get_by_text("uploaded picture, which links do not include")).to_be_visible()
-
-
-def test_a_tour_gives_the_picture_back(open_page):
-    page = open_page("tour=3")
-    give(page, photo("red"))
-    page.locator(".st-key-tour-next button").click()
-    shows(page, "Bricks")
-    page.locator(".st-key-tour-back button").click()
-    shows(page, "Your picture")
-    page.locator(".st-key-tour-next button").click()
-    shows(page, "Bricks")
-    page.get_by_role("button", name="Leave tour").click()
-    shows(page, "Your picture")
 
 
 def drop(page: Page, color: str) -> None:

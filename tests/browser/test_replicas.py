@@ -200,6 +200,7 @@ def test_a_page_comes_back_on_the_other_replica_with_the_same_view(site, page):
     give_picture(page, "raccoon.jpg")
 
 
+@pytest.mark.slow
 def test_a_page_that_lost_its_connection_comes_back_with_the_same_view_and_picture(site, page):
     open_view(page, site, f"{OWN}&channel=3&row=12&column=34")
     give_picture(page)
