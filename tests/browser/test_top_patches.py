@@ -87,15 +87,17 @@ def test_pictures_dropped_together_are_added_together(open_page):
     expect(page.get_by_text("top patches from 10 images, 2 of them yours").first).to_be_visible()
 
 
-def test_added_pictures_are_searched_and_become_the_viewers_own(open_page, tmp_path):
-    page = open_page(f"{TOP_PATCHES}&channel=5")
+def test_added_pictures_are_searched_and_become_the_viewers_own_until_back(open_page, tmp_path):
+    page = open_page("view=maps&maps=4&layer=block3_conv1&channel=5")
+    give(page, photo("yellow"))
+    page.get_by_role("radio", name="Feature visualization", exact=True).click()
     files = {one["name"]: one["buffer"] for one in COLORS}
     files |= {"words.png": b"words", "large.png": photo("red") + bytes(MAX_BYTES)}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     add(page, *(tmp_path / name for name in files))
     expect(page.get_by_text("Larger than 20 MB, so not added: “large.png”.")).to_be_visible()
-    expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
+    expect(page.get_by_text("top patches from 12 images, 4 of them yours").first).to_be_visible()
     expect(page.get_by_text("Could not read as a picture: “words.png”.")).to_be_visible()
     settle(page)
     said = lines(page, "channel-patches")
@@ -104,28 +106,15 @@ def test_added_pictures_are_searched_and_become_the_viewers_own(open_page, tmp_p
     click_tile(page, "channel-patches", mine)
     expect(page.get_by_text(f"{color}, as VGG19 sees it").first).to_be_visible()
     assert links.read(page.url)["picture"] == OWN
-    page.get_by_role("radio", name="Feature visualization", exact=True).click()
-    expect(page.get_by_text("top patches from 11 images, 3 of them yours").first).to_be_visible()
-    page.get_by_role("button", name="Remove them").click()
-    expect(page.get_by_text("top patches from this page's 8 images").first).to_be_visible()
-
-
-def test_back_shows_the_own_picture_that_was_there(open_page):
-    page = open_page("view=maps&maps=4&layer=block3_conv1&channel=5")
-    give(page, photo("yellow"))
-    page.get_by_role("radio", name="Feature visualization", exact=True).click()
-    add(page, *COLORS)
-    expect(page.get_by_text("top patches from 12 images, 4 of them yours").first).to_be_visible()
-    settle(page)
-    said = lines(page, "channel-patches")
-    tile = next(tile for tile, line in enumerate(said) if re.search(" on (red|green|blue)", line))
-    click_tile(page, "channel-patches", tile)
-    expect(page.get_by_text(re.compile("(red|green|blue), as VGG19 sees it")).first).to_be_visible()
     for heading in ("Top patches of", "Feature maps of"):
         page.go_back()
         expect(page.locator("h2").first).to_contain_text(heading)
         settle(page)
     shows(page, "Your picture")
+    page.get_by_role("radio", name="Feature visualization", exact=True).click()
+    expect(page.get_by_text("top patches from 12 images, 4 of them yours").first).to_be_visible()
+    page.get_by_role("button", name="Remove them").click()
+    expect(page.get_by_text("top patches from this page's 8 images").first).to_be_visible()
 
 
 def test_no_picture_is_to_be_chosen_where_none_is_used(visit):
