@@ -43,8 +43,8 @@ def test_number_typed_during_optimization_stays(open_page):
     expect(page).to_have_url(re.compile(r"channel=60\b"))
 
 
-def test_pasted_image_has_its_value_at_the_clicked_position(open_page):
-    page = open_page(f"{QUICK}&images=1&channel=1&paste=true", settled=False)
+def test_pasted_image_has_its_value_at_the_clicked_position(visit):
+    page = visit(f"{QUICK}&images=1&channel=1&paste=true")
     inspector = page.locator(".st-key-pasted .map")
     expect(inspector).to_be_visible()
     settle(page)

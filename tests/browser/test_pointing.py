@@ -117,8 +117,8 @@ def test_pictures_are_pointed_at_walked_through_and_exported_like_maps(visit):
     expect(page).to_have_url(re.compile(r"view=maps.*channel=11\b"))
 
 
-def test_fullscreen_and_zoom_keep_caption_hover_and_click(open_page):
-    page = open_page(LAYER)
+def test_fullscreen_and_zoom_keep_caption_hover_and_click(visit):
+    page = visit(LAYER)
     mosaic, caption = grid(page), page.locator(".st-key-maps-mosaic .caption")
     before = mosaic.bounding_box()["width"]
     page.locator(".st-key-maps-mosaic .zoom-in").click()
@@ -144,6 +144,7 @@ def test_fullscreen_and_zoom_keep_caption_hover_and_click(open_page):
     expect(page).to_have_url(re.compile(r"channel=1\b"))
     settle(page)
     assert page.evaluate("document.fullscreenElement !== null")
+    page.evaluate("document.exitFullscreen()")
 
 
 def test_small_maps_are_drawn_sharp(visit):

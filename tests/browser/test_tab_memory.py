@@ -11,7 +11,7 @@ from tests.support.reading import settle
 
 pytestmark = pytest.mark.browser
 
-SWITCHES = 8
+SWITCHES = 2
 MOST_MEGABYTES = 40  # more, of the renderer's resident memory; with the leak it was 37 a switch
 DRAWN = """(key) => [...document.querySelectorAll(`.st-key-${key} *`)].some(
     (part) => part.shadowRoot?.querySelector("canvas[data-shown]"))"""
@@ -80,10 +80,10 @@ def forward_backward(page: Page, times: int) -> None:
 def test_views_leave_nothing_behind(open_page, browser, device):
     page = open_page("view=maps&channel=3", **device)
     session = page.context.new_cdp_session(page)
-    forward_backward(page, 2)
+    forward_backward(page, 1)
     collect(session)
     before = (canvases(session), listeners(session), megabytes(browser))
-    forward_backward(page, SWITCHES // 2)
+    forward_backward(page, SWITCHES)
     collect(session)
     after = (canvases(session), listeners(session), megabytes(browser))
     assert after[1] == before[1]
