@@ -40,7 +40,9 @@ def succeeded(outcome: Outcome) -> bool:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="4 viewers for 8 seconds")
+    parser.add_argument(
+        "--quick", action="store_true", help="4 viewers and a hostile one for 8 seconds"
+    )
     parser.add_argument("--viewers", type=int, nargs="+", help="number of viewers at the same time")
     parser.add_argument("--seconds", type=float, help="duration of a phase")
     parser.add_argument("--pictures", choices=("same", "own", "both"), default="both")
@@ -56,7 +58,8 @@ def plan(options: argparse.Namespace) -> list[Phase]:
     everything = not (options.quick or options.viewers)
     viewers = options.viewers or ((4,) if options.quick else VIEWERS)
     seconds = options.seconds or (8.0 if options.quick else SECONDS)
-    own_choices = {"same": (False,), "own": (True,), "both": (False, True)}[options.pictures]
+    pictures = "own" if options.quick else options.pictures
+    own_choices = {"same": (False,), "own": (True,), "both": (False, True)}[pictures]
     further = options.interactions or (FURTHER_CHANGES if everything else 0)
     plans = [
         Phase(count, seconds, own, replicas=replicas, hostile=hostile)

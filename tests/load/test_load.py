@@ -219,7 +219,7 @@ def test_the_mix_chooses_actions_in_proportion():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("--quick", [Phase(4, 8, False), Phase(4, 8, True, hostile=True)]),
+        ("--quick", [Phase(4, 8, True, hostile=True)]),
         (
             "--viewers 30 --seconds 60 --pictures own",
             [Phase(30, 60, True), Phase(30, 60, True, hostile=True)],
