@@ -55,9 +55,7 @@ def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"needs Debian's Chromium at {CHROMIUM}")
     with sync_playwright() as playwright:
-        # Pages live for seconds: to optimize their scripts takes more time than it saves.
-        quick_start = "--js-flags=--max-optimized-bytecode-size=0 --no-maglev"
-        options = [*CHROMIUM_OPTIONS, "--process-per-site", quick_start]
+        options = [*CHROMIUM_OPTIONS, "--process-per-site"]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield chromium
         chromium.close()
