@@ -1,7 +1,6 @@
 """Feature maps view: the feature maps of one conv layer for the chosen image."""
 
 from collections.abc import Callable
-from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -62,8 +61,8 @@ def show(notice: DeltaGenerator) -> Callable[[], None] | None:
         prepare_others(maps)
 
     if room and not mode.is_explained():
-        # Above the grid: who sees maps of an untrained network should know it.
-        return partial(show_result, room[0].container(key="move-notices"))
+        # Notices stand above the grid: who sees maps of an untrained network should know it.
+        return lambda: show_result(room[0].container(key="move-notices"))
     show_result(notice)
     return None
 
