@@ -10,7 +10,7 @@ from playwright.sync_api import Page, TimeoutError, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import cases
-from tests.support.reading import settle, wait_for_words, words
+from tests.support.reading import settle, wait_for_other_words, wait_for_words, words
 from vgg_viz import links
 from vgg_viz.fields import FIELDS, LAYERS
 from vgg_viz.views import VIEWS
@@ -169,6 +169,7 @@ def test_one_action_is_one_step_and_everything_agrees_on_it(open_page, visit, vi
     before, steps, address = words(page), entries(page), page.url
     act(page)
     wait_for_change(page, address)
+    wait_for_other_words(page, before)  # which a second run may bring, after the address
     if "view" in wanted:  # a click within a view runs its part first, then the page
         expect(
             page.get_by_role("radio", name=VIEWS[wanted["view"]].label, exact=True)

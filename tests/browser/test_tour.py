@@ -135,6 +135,7 @@ def test_a_lectures_view_picture_and_number_are_changed_without_leaving_it(visit
     assert links.read(page.url)["lecture"] is True
     page.keyboard.press("m")
     expect(sidebar).to_be_visible()
+    settle(page)  # the key that closes them comes with the rest of the run
     page.locator("h2").focus()
     page.keyboard.press("Escape")
     expect(sidebar).to_be_hidden()

@@ -66,6 +66,11 @@ def wait_for_words(page: Page, wanted: str) -> None:
         raise AssertionError(" ".join(differences)) from None
 
 
+def wait_for_other_words(page: Page, before: str) -> None:
+    """Wait until the page is at rest with another text."""
+    page.wait_for_function(f"(before) => ({AT_REST})() && ({WORDS})() !== before", arg=before)
+
+
 def assert_sound(page: Page) -> None:
     """Check that no exception and no error box is shown, and nothing is wider than the page."""
     wrong = '[data-testid="stException"], [data-testid="stAlertContentError"]'
