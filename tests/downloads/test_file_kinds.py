@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import pickle
+import struct
 import tarfile
 import zipfile
 
@@ -53,6 +54,15 @@ NUMBERS = np.arange(3)
 LFS = b"https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 80134624\n"
 # torch.save begins with this number, unless it writes a zip archive.
 TORCH = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+
+
+def on_two_disks():
+    """Build a zip archive whose Zip64 locator says that it has two disks."""
+    data = zipped("weights.h5")
+    end = data.rindex(b"PK\x05\x06")
+    return data[:end] + struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 2) + data[end:]
+
+
 FILES = {
     "an empty file; copy": b"",
     "a Git LFS pointer; run git lfs pull": b"version " + LFS,
@@ -90,6 +100,8 @@ FILES = {
     "an archive  ": tar(),
     "a zip archive; unpack": zipped("weights.h5"),
     "a damaged zip archive": zipped("weights.h5")[:-4],
+    "a damaged zip archive ": on_two_disks(),
+    "a damaged zip archive  ": zipped("é.npy").replace("é".encode(), b"\xe9\xe9"),
     "an office document; save": zipped("[Content_Types].xml", "xl/workbook.xml"),
     "rich text; save": rb"{\rtf1\ansi tench}",
     "text in UTF-16; save": TEXT.decode().encode("utf-16"),

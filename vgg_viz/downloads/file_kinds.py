@@ -110,9 +110,9 @@ def recognize(file: Path | BinaryIO) -> FileKind | None:
 
 def _recognize(file: BinaryIO) -> FileKind | None:
     start = file.read(1024)
-    if start.startswith(b"PK") and zipfile.is_zipfile(file):
-        # A damaged archive, or one in a later version of the format, is a file of no kind.
-        with suppress(zipfile.BadZipFile, NotImplementedError, ValueError):
+    if start.startswith(b"PK"):
+        # Of an archive whose list of members cannot be read, only the beginning is known, below.
+        with suppress(zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
             return _kind_of_zip(file)
     if not start:
         return EMPTY
